@@ -1,0 +1,1 @@
+"""The way in: one router a file; any request becomes episode, decision, job."""

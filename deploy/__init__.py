@@ -1,0 +1,1 @@
+"""What a user deploys, and the lab it is proven in."""

@@ -1,0 +1,1 @@
+"""A Proxmox cluster in a box: simulated nodes, everything else real."""

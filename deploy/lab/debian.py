@@ -1,0 +1,95 @@
+"""Debian packages unpacked into a folder, without installing anything and without root.
+
+Standard library only: ``deploy/dev/venv.sh`` runs this file before any dependency exists.
+
+apt-get gets its own state and cache folders, so neither the machine's package lists nor its locks are touched; the
+machine's dpkg status is read, so only what is really missing is fetched (apt-get(8), apt.conf(5); dpkg-deb(1) -x).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_TIMEOUT_SECONDS = 300
+
+
+class DebianError(Exception):
+    """A package could not be had; the message says what to do."""
+
+
+def unpack(packages: list[str], into: Path) -> Path:
+    """Fetch ``packages`` and whatever they need that this machine lacks; return the unpacked root.
+
+    Raises:
+        DebianError: apt-get or dpkg-deb is missing or failed; the message carries its last words.
+    """
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            message = (
+                f"{tool} is not on this machine, so {', '.join(packages)} cannot be fetched: "
+                "install them and put them on PATH."
+            )
+            raise DebianError(message)
+    state, cache, root = into / "apt" / "state", into / "apt" / "cache", into / "root"
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (cache / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"Dir::State={state.resolve()}",
+        "Dir::State::status=/var/lib/dpkg/status",
+        f"Dir::Cache={cache.resolve()}",
+        "Debug::NoLocking=1",
+        "APT::Sandbox::User=",
+        "Acquire::Retries=3",
+    ]
+    apt = ["apt-get", "-q", "-y"] + [word for option in options for word in ("-o", option)]
+    _run([*apt, "update"])
+    _run([*apt, "install", "--reinstall", "--download-only", "--no-install-recommends", *packages])
+    for archive in sorted((cache / "archives").glob("*.deb")):
+        _run(["dpkg-deb", "-x", str(archive), str(root)])
+        archive.unlink()
+    return root
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command line
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        message = f"{command[0]} gave no end within {_TIMEOUT_SECONDS} s: check the network and run this again."
+        raise DebianError(message) from error
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        message = f"{command[0]} failed with status {done.returncode}: {' / '.join(words)}"
+        raise DebianError(message)
+
+
+def main() -> int:
+    """Unpack the packages named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--into", type=Path, required=True)
+    parser.add_argument("packages", nargs="+")
+    arguments = parser.parse_args()
+    try:
+        unpack(arguments.packages, arguments.into)
+    except DebianError as error:
+        print(f"debian: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Power sources, one file each: read, parse (pure, takes text), declare."""
