@@ -2,8 +2,9 @@
 
 Standard library only: ``deploy/dev/venv.sh`` runs this file before any dependency exists.
 
-apt-get gets its own state and cache folders, so neither the machine's package lists nor its locks are touched; the
-machine's dpkg status is read, so only what is really missing is fetched (apt-get(8), apt.conf(5); dpkg-deb(1) -x).
+apt-get gets its own state and cache folders, so neither the machine's package lists nor its locks are touched;
+the machine's dpkg status is read, so only what is really missing is fetched (apt-get(8), apt.conf(5), and
+dpkg-deb(1) -x).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def unpack(packages: list[str], into: Path) -> Path:
 def _run(command: list[str]) -> None:
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed command line
+        done = subprocess.run(
             command,
             capture_output=True,
             text=True,

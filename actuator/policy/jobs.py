@@ -1,0 +1,198 @@
+"""A job: its states, the transitions allowed between them, and what it remembers between two looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from actuator.policy.orders import Order
+    from actuator.policy.reasons import Reason
+
+
+class JobState(StrEnum):
+    """Where a job stands. The middle five are the steps of the workflow, by name."""
+
+    QUEUED = "queued"
+    PREFLIGHT = "preflight"
+    WAKING = "waking"
+    AWAITING_READY = "awaiting_ready"
+    MIGRATING = "migrating"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"  # decided against, or observe and dry run: see the reason
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Failure(StrEnum):
+    """Why a job failed: closed set, so that it can be a metric label."""
+
+    NEVER_WOKE = "never_woke"  # the target gave no sign of cluster membership in its boot timeout
+    NEVER_READY = "never_ready"  # a member, but quorum, API or storage did not follow in time
+    MIGRATION_FAILED = "migration_failed"  # the Proxmox task ended in an error; the guest stayed
+    NOT_PROVEN = "not_proven"  # the task ended well or unclearly, yet the guest is not running on the target
+    PROXMOX_UNREACHABLE = "proxmox_unreachable"
+    PROXMOX_DENIED = "proxmox_denied"
+    PROXMOX_REFUSED = "proxmox_refused"
+    INTERNAL = "internal"  # a defect of ours; the log has the traceback
+
+
+TERMINAL = frozenset({JobState.SUCCEEDED, JobState.SKIPPED, JobState.FAILED, JobState.CANCELLED})
+"""States that a job never leaves."""
+
+_ORDERLY: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.PREFLIGHT}),
+    JobState.PREFLIGHT: frozenset({JobState.WAKING, JobState.AWAITING_READY}),
+    JobState.WAKING: frozenset({JobState.AWAITING_READY}),
+    JobState.AWAITING_READY: frozenset({JobState.MIGRATING, JobState.SUCCEEDED}),  # a wake ends at ready
+    JobState.MIGRATING: frozenset({JobState.VERIFYING}),
+    JobState.VERIFYING: frozenset({JobState.SUCCEEDED}),
+}
+_CANCELLABLE = frozenset({JobState.QUEUED, JobState.PREFLIGHT, JobState.WAKING, JobState.AWAITING_READY})
+
+
+def allowed(before: JobState, after: JobState) -> bool:
+    """Whether a job may go from ``before`` to ``after`` (staying is always allowed while it lives).
+
+    Any live job may fail or be skipped until a migration was asked for; from then on it can only succeed or fail,
+    since a running migration is never interrupted.
+    """
+    if before in TERMINAL:
+        return False
+    if before == after or after in _ORDERLY[before] or after is JobState.FAILED:
+        return True
+    if after is JobState.CANCELLED:
+        return before in _CANCELLABLE
+    # Until the request is sent, the migrate step may still find a lock or a local resource and decline.
+    return after is JobState.SKIPPED and before is not JobState.VERIFYING
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a live migration is, from its task log; bytes of VM state.
+
+    Attributes:
+        transferred_bytes: Moved so far.
+        total_bytes: Of how many, as QEMU estimates.
+        bytes_per_second: The newest speed, None until QEMU gave one.
+    """
+
+    transferred_bytes: int
+    total_bytes: int
+    bytes_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished migration cost, as its task log tells; each figure None when the log does not tell.
+
+    Attributes:
+        downtime_seconds: QEMU's blackout of the guest.
+        duration_seconds: Of the whole migration.
+        transferred_bytes: VM state moved.
+    """
+
+    downtime_seconds: float | None = None
+    duration_seconds: float | None = None
+    transferred_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What the steps remember between two looks and across a restart; everything else is asked of Proxmox.
+
+    Attributes:
+        step_started_at: When the present step began, unix seconds; deadlines count from here.
+        packets_sent: Magic packets sent so far.
+        last_packet_at: When the newest went out.
+        woken: The target was off when we came, and we asked it to wake.
+        stages: Readiness stage -> unix seconds when first seen (member, quorate, api, storage).
+        known_upids: The guest's migration tasks on the source before ours was asked for. Not None means that the
+            request may have been sent: look for a task outside this set before sending it (again).
+        upid: The task we follow, stored the moment it is known.
+        progress: Newest progress.
+        outcome: What the log told at the end.
+        failures: Temporary errors in a row, for the back-off.
+    """
+
+    step_started_at: float | None = None
+    packets_sent: int = 0
+    last_packet_at: float | None = None
+    woken: bool = False
+    stages: Mapping[str, float] = field(default_factory=dict)
+    known_upids: tuple[str, ...] | None = None
+    upid: str | None = None
+    progress: Progress | None = None
+    outcome: Outcome | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work, as persisted.
+
+    Attributes:
+        id: Opaque, unique.
+        order: What was asked.
+        state: Where it stands.
+        reason: ``accepted``, or why it was skipped.
+        message: The newest sentence for a person.
+        created_at: Unix seconds, as all times here.
+        updated_at: Of the newest write.
+        episode_id: The alert's episode; None for a job asked for by hand.
+        vmid: The guest once decided (at once when the order names it).
+        source: The guest's node when the job began.
+        target: The node to move to, or to wake, once decided.
+        failure: Set exactly when the state is ``failed``.
+        guest_node: Where the guest was seen last.
+        finished_at: Set exactly when the state is terminal.
+        cancel_requested: Somebody asked to cancel; honoured before the migration is asked for, never after.
+        checkpoint: The steps' memory.
+    """
+
+    id: str
+    order: Order
+    state: JobState
+    reason: Reason
+    message: str
+    created_at: float
+    updated_at: float
+    episode_id: str | None = None
+    vmid: int | None = None
+    source: str | None = None
+    target: str | None = None
+    failure: Failure | None = None
+    guest_node: str | None = None
+    finished_at: float | None = None
+    cancel_requested: bool = False
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+
+    @property
+    def live(self) -> bool:
+        """Whether work is left to do."""
+        return self.state not in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One line of a job's history; ids grow, so that a reader may ask for what came after.
+
+    Attributes:
+        id: Grows with time over all jobs.
+        job_id: Whose.
+        at: Unix seconds.
+        state: The job's state after the event.
+        message: A sentence.
+        detail: Facts, JSON-able: stage, upid, progress.
+    """
+
+    id: int
+    job_id: str
+    at: float
+    state: JobState
+    message: str
+    detail: Mapping[str, object] = field(default_factory=dict)

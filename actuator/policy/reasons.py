@@ -1,0 +1,34 @@
+"""The closed set of decision reasons: log field, metric label, API field and test assertion alike."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something was, or was not, set in motion. Never a bare yes or no."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE_EPISODE = "duplicate_episode"
+    IN_FLIGHT = "in_flight"
+    COOLDOWN = "cooldown"
+    PAUSED = "paused"
+    OBSERVE_ONLY = "observe_only"
+    STALE_ALERT = "stale_alert"
+    UNKNOWN_ACTION = "unknown_action"
+    UNKNOWN_NODE = "unknown_node"
+    UNKNOWN_TARGET = "unknown_target"
+    GUEST_NOT_FOUND = "guest_not_found"
+    GUEST_NOT_ALLOWED = "guest_not_allowed"
+    GUEST_ALREADY_THERE = "guest_already_there"
+    GUEST_ELSEWHERE = "guest_elsewhere"
+    GUEST_LOCKED = "guest_locked"
+    GUEST_HAS_LOCAL_RESOURCES = "guest_has_local_resources"
+    GUEST_HAS_LOCAL_DISKS = "guest_has_local_disks"
+    GUEST_IS_TEMPLATE = "guest_is_template"
+    NO_CANDIDATE_GUEST = "no_candidate_guest"
+    NO_TARGET_FITS = "no_target_fits"
+    TARGET_IN_MAINTENANCE = "target_in_maintenance"
+    TARGET_QUARANTINED = "target_quarantined"
+    DAILY_LIMIT = "daily_limit"
+    BREAKER_OPEN = "breaker_open"

@@ -1,0 +1,48 @@
+"""The operator's rules: what the actuator may touch, how often, and whether it acts at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """``observe`` decides and records; ``act`` also does."""
+
+    OBSERVE = "observe"
+    ACT = "act"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Guard rails, from the configuration. Times in seconds, memory in bytes.
+
+    Attributes:
+        mode: Observe or act.
+        nodes: Nodes that may be source or target; a label can never name another one.
+        wakeable: Nodes for which a way of waking is configured.
+        allowed_vmids: Guests that may be moved by number.
+        allowed_tag: Guests that carry this Proxmox tag may be moved, and are chosen among when an order names none.
+        cooldown_seconds: Rest of a guest from the end of its last migration.
+        daily_limit: Migrations of one guest in 24 hours.
+        episode_limit: Jobs one episode may begin.
+        parallel_limit: Migrations at a time, all in all.
+        breaker_failures: That many failures in a row open the breaker.
+        breaker_seconds: ... until so long after the newest of them.
+        alert_max_age_seconds: An episode that was never seen before and began longer ago is stale.
+        memory_reserve_bytes: Left free on the target after the move.
+    """
+
+    mode: Mode
+    nodes: frozenset[str]
+    wakeable: frozenset[str]
+    allowed_vmids: frozenset[int]
+    allowed_tag: str | None
+    cooldown_seconds: float
+    daily_limit: int
+    episode_limit: int
+    parallel_limit: int
+    breaker_failures: int
+    breaker_seconds: float
+    alert_max_age_seconds: float
+    memory_reserve_bytes: int

@@ -1,0 +1,102 @@
+"""The real tools the lab runs: found on PATH, else Debian's packages unpacked into the lab's folder."""
+
+from __future__ import annotations
+
+import fcntl
+import shlex
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.lab.debian import unpack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# name asked for -> (names it goes by, Debian package)
+_TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
+    "prometheus": (("prometheus",), "prometheus"),
+    "promtool": (("promtool",), "prometheus"),
+    # Upstream's binary is `alertmanager`; Debian's is `prometheus-alertmanager`.
+    "alertmanager": (("prometheus-alertmanager", "alertmanager"), "prometheus-alertmanager"),
+    "amtool": (("amtool",), "prometheus-alertmanager"),
+    "ipmitool": (("ipmitool",), "ipmitool"),
+    "powerstat": (("powerstat",), "powerstat"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """Finds each tool; what PATH lacks is unpacked under ``root`` once and given a wrapper that just runs."""
+
+    root: Path
+
+    @property
+    def bin(self) -> Path:
+        """The folder of wrappers; put it on PATH for programs that look their tools up themselves."""
+        return self.root / "bin"
+
+    def find(self, name: str) -> Path:
+        """Return an executable for ``name``: a tool of the table above.
+
+        Raises:
+            KeyError: no such tool is known here.
+            DebianError: the tool is not on PATH and its package could not be fetched.
+        """
+        names, package = _TOOLS[name]
+        for candidate in names:
+            found = shutil.which(candidate)
+            if found is not None:
+                return self._link(name, found)
+        wrapper = self.bin / name
+        with self._lock():
+            if not wrapper.exists():
+                self._wrap(name, names, package)
+        return wrapper
+
+    def _link(self, name: str, found: str) -> Path:
+        # The folder of wrappers holds every tool asked for, whichever way it came.
+        with self._lock():
+            link = self.bin / name
+            if not link.exists():  # also true of a link whose tool has gone
+                link.unlink(missing_ok=True)
+                link.symlink_to(found)
+        return link
+
+    def _wrap(self, name: str, names: tuple[str, ...], package: str) -> None:
+        unpacked = unpack([package], self.root)
+        binary = next(
+            path
+            for folder in ("usr/bin", "usr/sbin")
+            for candidate in names
+            if (path := unpacked.resolve() / folder / candidate).exists()
+        )
+        libraries = ":".join(
+            str(path) for path in sorted((unpacked.resolve() / "usr/lib").glob("*-linux-gnu")) if path.is_dir()
+        )
+        wrapper = self.bin / name
+        wrapper.write_text(
+            "#!/bin/sh\n"
+            "# Runs the unpacked Debian binary beside the libraries unpacked with it.\n"
+            f"LD_LIBRARY_PATH={shlex.quote(libraries)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} "
+            f'exec {shlex.quote(str(binary))} "$@"\n'
+        )
+        wrapper.chmod(0o755)
+
+    def _lock(self) -> _FolderLock:
+        self.bin.mkdir(parents=True, exist_ok=True)
+        return _FolderLock(self.root / ".lock")
+
+
+class _FolderLock:
+    """Keeps two test workers from unpacking into one folder at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._file = self._path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
