@@ -114,9 +114,13 @@ class Checkpoint:
         known_upids: The guest's migration tasks on the source before ours was asked for. Not None means that the
             request may have been sent: look for a task outside this set before sending it (again).
         upid: The task we follow, stored the moment it is known.
+        attempts: Migrations asked for so far, or about to be.
+        moved_at: When the migration was asked for, or last seen to make progress; patience with it counts from here.
+        log_lines: Lines of the followed task's log that were read already.
         progress: Newest progress.
         outcome: What the log told at the end.
         failures: Temporary errors in a row, for the back-off.
+        failing_since: When the first of them was met.
     """
 
     step_started_at: float | None = None
@@ -126,9 +130,13 @@ class Checkpoint:
     stages: Mapping[str, float] = field(default_factory=dict)
     known_upids: tuple[str, ...] | None = None
     upid: str | None = None
+    attempts: int = 0
+    moved_at: float | None = None
+    log_lines: int = 0
     progress: Progress | None = None
     outcome: Outcome | None = None
     failures: int = 0
+    failing_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
