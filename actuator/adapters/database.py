@@ -1,0 +1,131 @@
+"""The SQLite file: connections, transactions, and its errors as sentences.
+
+Write-ahead log, so that readers never wait for a writer; ``synchronous=FULL``, so that what was committed survives a
+power cut; ``BEGIN IMMEDIATE``, so that a decision is taken and written with no other writer in between
+(https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from actuator.errors import ConfigurationError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_EXPECTED = "expected a file, such as sqlite:////var/lib/wattshift/actuator.db"
+
+# By the beginning of SQLite's error name (https://www.sqlite.org/rescode.html), what it means to a person.
+_SENTENCES = {
+    "SQLITE_FULL": "the disk is full: free some space there",
+    "SQLITE_READONLY": "it may only be read: let the user that runs the actuator write the file and its folder",
+    "SQLITE_CANTOPEN": "it cannot be opened: create its folder and let the user that runs the actuator write there",
+    "SQLITE_PERM": "it may not be opened: let the user that runs the actuator write the file and its folder",
+    "SQLITE_CORRUPT": "it is damaged: stop the actuator, restore a backup or move the file away, and start again",
+    "SQLITE_NOTADB": "it is no SQLite database: name another file under 'database', or move this one away",
+    "SQLITE_BUSY": "another program holds it locked: see which one has it open (fuser) and end it",
+    "SQLITE_LOCKED": "another program holds it locked: see which one has it open (fuser) and end it",
+    "SQLITE_IOERR": "reading or writing the disk failed: look at the kernel log and the file system's health",
+}
+
+
+def open_engine(url: str, *, busy_seconds: float = 5.0) -> Engine:
+    """An engine for the database; opens no file yet.
+
+    Args:
+        url: ``sqlite:///`` and a path.
+        busy_seconds: How long to wait for another process's transaction.
+
+    Raises:
+        ConfigurationError: The URL is not one of a SQLite file; the message never repeats a password.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(f"database: not a database URL; {_EXPECTED}") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigurationError(f"database: {parsed.get_backend_name()} is not supported yet; {_EXPECTED}")
+    if parsed.database in {None, "", ":memory:"}:
+        raise ConfigurationError(f"database: nothing in memory survives a restart; {_EXPECTED}")
+    engine = create_engine(parsed, connect_args={"timeout": busy_seconds}, pool_timeout=busy_seconds)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not by the driver's guess
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+class Database:
+    """Transactions on one engine, from any thread; every database error leaves as `StoreUnavailable`.
+
+    Args:
+        engine: From `open_engine`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = engine.execution_options(writing=True)
+        # SQLite lets waiting writers poll with growing pauses; a queue of our own threads costs none.
+        self._turn = threading.Lock()
+        self._patience = engine.pool.timeout()  # type: ignore[attr-defined]  # a QueuePool, by open_engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent look: all reads inside see the same moment."""
+        with self._sentences(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One write transaction, alone from its first read on: all of it is on disk afterwards, or nothing."""
+        if not self._turn.acquire(timeout=self._patience):
+            raise StoreUnavailable(
+                f"the database {self._path} is busy: earlier writes took longer than {self._patience:g} s; "
+                f"see whether its disk is slow or full"
+            )
+        try:
+            with self._sentences(), self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        self._engine.dispose()
+
+    @property
+    def _path(self) -> str:
+        return str(self._engine.url.database)
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise StoreUnavailable(f"the database {self._path} failed: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(cause, "sqlite_errorname", "")
+    for beginning, sentence in _SENTENCES.items():
+        if name.startswith(beginning):
+            return sentence
+    # Without the statement and its values, which a message for the API has no business to show.
+    return f"{cause}" if isinstance(cause, sqlite3.Error) else type(error).__name__

@@ -1,0 +1,70 @@
+"""The way in of the store: one transaction in which a request is known, decided and written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, insert, select, update
+
+from actuator.adapters import codec, queries
+from actuator.adapters.tables import episodes, jobs
+from actuator.policy.jobs import JobState, allowed
+
+if TYPE_CHECKING:
+    from actuator.policy.cluster import History
+    from actuator.policy.episodes import Episode
+    from actuator.policy.jobs import Job
+
+CANCELLABLE = tuple(state.value for state in JobState if allowed(state, JobState.CANCELLED))
+
+
+class Intake:
+    """What `Store.intake` hands out; holds only until its ``with`` block ends.
+
+    All of a webhook body belongs into one block. Then the answer tells the truth about every alert in it: either all
+    are on disk with their decisions, or none is and Alertmanager's retry finds nothing half done. A retry after a lost
+    answer finds the episodes known, which makes it a repeat.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._conn = connection
+
+    def episode(self, fingerprint: str, starts_at: float) -> Episode | None:
+        """The episode with this identity, or None when it is new."""
+        same = (episodes.c.fingerprint == fingerprint) & (episodes.c.starts_at == starts_at)
+        row = self._conn.execute(select(episodes).where(same)).mappings().first()
+        return None if row is None else codec.episode_from_row(row)
+
+    def put_episode(self, episode: Episode) -> None:
+        """Insert it, or update the one with its id."""
+        values = codec.episode_to_row(episode)
+        if self._conn.execute(update(episodes).where(episodes.c.id == episode.id).values(values)).rowcount == 0:
+            self._conn.execute(insert(episodes).values(values))
+
+    def history(self, now: float, episode_id: str | None = None) -> History:
+        """What a decision needs to remember; nobody else can write between this read and the block's end."""
+        return queries.read_history(self._conn, now, episode_id)
+
+    def add_job(self, job: Job, message: str) -> None:
+        """Write a new job and the first line of its history. Its episode must be put before.
+
+        Raises:
+            GuestInFlight: A live job has the guest; nothing was added, the block may go on.
+            ValueError: The job's fields contradict each other.
+        """
+        queries.check(job)
+        migrating_at = job.updated_at if job.state is JobState.MIGRATING else None
+        own = {"cancel_requested": job.cancel_requested, "migrating_at": migrating_at}
+        with queries.one_live_job_per_guest(self._conn, job.vmid):
+            self._conn.execute(insert(jobs).values(codec.job_to_row(job) | own))
+        queries.add_event(self._conn, job, message, {})
+
+    def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
+        """Ask the episode's jobs to stop that have not come to migrating; returns the ids of those newly asked."""
+        unstarted = select(jobs.c.id).where(
+            jobs.c.episode_id == episode_id, jobs.c.state.in_(CANCELLABLE), jobs.c.cancel_requested.is_(False)
+        )
+        ids = list(self._conn.execute(unstarted.order_by(jobs.c.seq)).scalars())
+        for job_id in ids:
+            queries.request_cancel(self._conn, job_id, message, now)
+        return ids

@@ -1,0 +1,116 @@
+"""Statements that more than one kind of transaction needs; each runs inside the caller's."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Select, and_, case, func, insert, not_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from actuator.adapters import codec
+from actuator.adapters.tables import control, job_events, jobs, quarantine
+from actuator.errors import GuestInFlight
+from actuator.policy.cluster import History
+from actuator.policy.jobs import TERMINAL, Job, JobState
+from actuator.policy.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_DAY_SECONDS = 86400.0
+
+
+def check(job: Job) -> None:
+    """The laws of a job's fields that queries lean on.
+
+    Raises:
+        ValueError: ``finished_at`` is not set exactly when the job is over, or ``failure`` exactly when it failed.
+    """
+    if (job.finished_at is not None) != (job.state in TERMINAL):
+        raise ValueError(f"job {job.id} is {job.state}: finished_at must be set exactly when a job is over")
+    if (job.failure is not None) != (job.state is JobState.FAILED):
+        raise ValueError(f"job {job.id} is {job.state}: failure must be set exactly when a job failed")
+
+
+@contextmanager
+def one_live_job_per_guest(conn: Connection, vmid: int | None) -> Iterator[None]:
+    """Turn a refusal by the unique index into `GuestInFlight`; the transaction goes on, without the statement."""
+    try:
+        with conn.begin_nested():
+            yield
+    except IntegrityError:
+        if vmid is None or conn.execute(live().where(jobs.c.vmid == vmid)).first() is None:
+            raise
+        raise GuestInFlight(vmid) from None
+
+
+def add_event(conn: Connection, job: Job, message: str, detail: Mapping[str, object]) -> None:
+    """Append to a job's history that it was as given."""
+    values = {"job_id": job.id, "at": job.updated_at, "state": job.state.value, "message": message}
+    conn.execute(insert(job_events).values(values | {"detail_json": codec.dump(detail)}))
+
+
+def find_job(conn: Connection, job_id: str) -> Job | None:
+    """One job, or None."""
+    row = conn.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+    return None if row is None else codec.job_from_row(row)
+
+
+def request_cancel(conn: Connection, job_id: str, message: str, now: float) -> Job | None:
+    """Mark a live job and tell its history; a job that is over, or was asked before, stays as it is."""
+    asked = update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None), jobs.c.cancel_requested.is_(False))
+    changed = conn.execute(asked.values(cancel_requested=True, message=message, updated_at=now)).rowcount > 0
+    job = find_job(conn, job_id)
+    if changed and job is not None:
+        add_event(conn, job, message, {"cancel_requested": True})
+    return job
+
+
+def numbers(conn: Connection, query: Select[Any]) -> dict[str, int]:
+    """The result of a query for names and their numbers."""
+    return {name: number for name, number in conn.execute(query)}  # noqa: C416 - rows are not typed as pairs
+
+
+def live() -> Select[Any]:
+    """Jobs with work left, oldest first."""
+    return select(jobs).where(jobs.c.finished_at.is_(None)).order_by(jobs.c.seq)
+
+
+def read_history(conn: Connection, now: float, episode_id: str | None) -> History:
+    """What `History` describes."""
+    live_jobs = tuple(codec.job_from_row(row) for row in conn.execute(live()).mappings())
+    state = conn.execute(select(control)).mappings().one()
+
+    in_a_day = func.sum(case((jobs.c.finished_at > now - _DAY_SECONDS, 1), else_=0))
+    # A job that declined while migrating (a lock, a local disk) never asked Proxmox for anything.
+    moves = conn.execute(
+        select(jobs.c.vmid, func.max(jobs.c.finished_at), in_a_day)
+        .where(jobs.c.migrating_at.is_not(None), jobs.c.finished_at.is_not(None), jobs.c.vmid.is_not(None))
+        .where(jobs.c.state != JobState.SKIPPED.value)
+        .group_by(jobs.c.vmid)
+    ).all()
+
+    success = conn.execute(
+        select(func.max(jobs.c.finished_at)).where(jobs.c.state == JobState.SUCCEEDED.value)
+    ).scalar()
+    failures = select(jobs.c.finished_at).where(jobs.c.state == JobState.FAILED.value).order_by(jobs.c.finished_at)
+    for since in (success, state["breaker_reset_at"]):
+        if since is not None:
+            failures = failures.where(jobs.c.finished_at > since)
+
+    # What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
+    declined = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
+    begun = select(func.count()).where(jobs.c.episode_id == episode_id, not_(declined))
+    in_force = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
+    return History(
+        paused=state["paused"],
+        live_jobs=live_jobs,
+        last_moved_at={vmid: last for vmid, last, _ in moves},
+        moves_last_day={vmid: count for vmid, _, count in moves if count},
+        recent_failures=tuple(conn.execute(failures).scalars()),
+        quarantined={node: why for node, why in conn.execute(in_force)},  # noqa: C416 - as in numbers
+        episode_jobs=0 if episode_id is None else conn.execute(begun).scalar_one(),
+        episode_live=episode_id is not None and any(job.episode_id == episode_id for job in live_jobs),
+    )

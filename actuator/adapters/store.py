@@ -1,0 +1,203 @@
+"""The store: episodes, jobs, their events, leadership and the operator's switches, in one database.
+
+With `intake`, `queries`, `codec`, `tables` and `database` it is the only place with SQL. SQLAlchemy Core, synchronous,
+usable from any thread. Every method either did what it says, on disk, or raised `StoreUnavailable` and did nothing.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, insert, select, update
+
+from actuator.adapters import codec, queries, tables
+from actuator.adapters.database import Database, open_engine
+from actuator.adapters.intake import Intake
+from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
+from actuator.errors import LeadershipLost
+from actuator.policy.jobs import Failure, JobState, allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from sqlalchemy import Engine
+
+    from actuator.policy.cluster import History
+    from actuator.policy.episodes import Episode
+    from actuator.policy.jobs import Job, JobEvent
+
+
+class Store:
+    """Everything that must survive the process.
+
+    Args:
+        engine: From `actuator.adapters.database.open_engine`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+
+    @classmethod
+    def open(cls, url: str, *, busy_seconds: float = 5.0) -> Store:
+        """A store on this database; no file is touched before `upgrade`.
+
+        Raises:
+            ConfigurationError: The URL is not one of a SQLite file.
+        """
+        return cls(open_engine(url, busy_seconds=busy_seconds))
+
+    def upgrade(self) -> None:
+        """Create the tables, or bring an older release's up to date; harmless to repeat.
+
+        Raises:
+            ConfigurationError: A newer release wrote this database.
+            StoreUnavailable: It cannot be opened or written.
+        """
+        with self._database.writing() as conn:
+            tables.upgrade(conn)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    # The way in.
+
+    @contextmanager
+    def intake(self) -> Iterator[Intake]:
+        """One write transaction, for one whole request; see `Intake`. An exception that leaves the block undoes it.
+
+        Raises:
+            StoreUnavailable: On entering or leaving; nothing was written.
+        """
+        with self._database.writing() as conn:
+            yield Intake(conn)
+
+    # Looking.
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, or None when there is none with this id."""
+        with self._database.reading() as conn:
+            return queries.find_job(conn, job_id)
+
+    def jobs(self, limit: int = 50, states: Collection[JobState] | None = None) -> list[Job]:
+        """The newest jobs first, all or only those in the given states."""
+        query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
+        if states is not None:
+            query = query.where(jobs.c.state.in_([state.value for state in states]))
+        with self._database.reading() as conn:
+            return [codec.job_from_row(row) for row in conn.execute(query).mappings()]
+
+    def live_jobs(self) -> list[Job]:
+        """Jobs with work left, oldest first."""
+        with self._database.reading() as conn:
+            return [codec.job_from_row(row) for row in conn.execute(queries.live()).mappings()]
+
+    def events(self, job_id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
+        """A job's history in order, from the event after id ``after`` on."""
+        query = select(job_events).where(job_events.c.job_id == job_id, job_events.c.id > after)
+        with self._database.reading() as conn:
+            rows = conn.execute(query.order_by(job_events.c.id).limit(limit)).mappings()
+            return [codec.event_from_row(row) for row in rows]
+
+    def episodes(self, limit: int = 50) -> list[Episode]:
+        """Episodes, those heard of last first."""
+        query = select(episodes).order_by(episodes.c.last_seen_at.desc()).limit(limit)
+        with self._database.reading() as conn:
+            return [codec.episode_from_row(row) for row in conn.execute(query).mappings()]
+
+    def history(self, now: float, episode_id: str | None = None) -> History:
+        """What decisions remember, all of one moment."""
+        with self._database.reading() as conn:
+            return queries.read_history(conn, now, episode_id)
+
+    def counts(self) -> dict[JobState, int]:
+        """Jobs by state, every state with its number, 0 included."""
+        with self._database.reading() as conn:
+            found = queries.numbers(conn, select(jobs.c.state, func.count()).group_by(jobs.c.state))
+        return {state: found.get(state.value, 0) for state in JobState}
+
+    def failure_counts(self) -> dict[Failure, int]:
+        """Failed jobs by cause, every cause with its number, 0 included."""
+        query = select(jobs.c.failure, func.count()).where(jobs.c.failure.is_not(None)).group_by(jobs.c.failure)
+        with self._database.reading() as conn:
+            found = queries.numbers(conn, query)
+        return {failure: found.get(failure.value, 0) for failure in Failure}
+
+    # The operator.
+
+    def pause(self, why: str, now: float) -> None:
+        """Let no new work be accepted until `resume`."""
+        with self._database.writing() as conn:
+            conn.execute(update(control).values(paused=why, paused_at=now))
+
+    def resume(self, now: float) -> None:
+        """End the pause; the operator's word also closes the breaker: failures before ``now`` no longer count."""
+        with self._database.writing() as conn:
+            conn.execute(update(control).values(paused=None, paused_at=None, breaker_reset_at=now))
+
+    def paused(self) -> str | None:
+        """Why work is paused, or None."""
+        with self._database.reading() as conn:
+            why: str | None = conn.execute(select(control.c.paused)).scalar_one()
+            return why
+
+    def quarantine(self, node: str, why: str, now: float) -> None:
+        """Let nobody try to wake the node any more; the newest cause replaces an older one."""
+        with self._database.writing() as conn:
+            conn.execute(delete(quarantine).where(quarantine.c.node == node))
+            conn.execute(insert(quarantine).values(node=node, why=why, since=now))
+
+    def clear_quarantine(self, node: str, now: float) -> bool:
+        """Trust the node again (a person said so, or it was seen online); whether it was in quarantine."""
+        with self._database.writing() as conn:
+            in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
+            return conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0
+
+    def request_cancel(self, job_id: str, message: str, now: float) -> Job | None:
+        """Ask a live job to stop, which it does unless it has come to migrating.
+
+        A job that is over, or was asked before, is returned as it is; None when there is none with this id.
+        """
+        with self._database.writing() as conn:
+            return queries.request_cancel(conn, job_id, message, now)
+
+    # The leader.
+
+    def next_epoch(self) -> int:
+        """Begin a new epoch of leadership: from now on `save` refuses every older one."""
+        with self._database.writing() as conn:
+            conn.execute(update(control).values(epoch=control.c.epoch + 1))
+            epoch: int = conn.execute(select(control.c.epoch)).scalar_one()
+            return epoch
+
+    def save(self, job: Job, *, epoch: int, message: str | None, detail: Mapping[str, object] | None = None) -> None:
+        """Write a job as its leader sees it, with a line of history when ``message`` is given.
+
+        ``cancel_requested`` stays what `request_cancel` made it.
+
+        Raises:
+            LeadershipLost: The epoch is not the newest; nothing was written.
+            GuestInFlight: Another live job has the guest; nothing was written.
+            ValueError: No such job, a transition that `actuator.policy.jobs.allowed` forbids, or contradicting fields.
+        """
+        queries.check(job)
+        with self._database.writing() as conn:
+            newest = conn.execute(select(control.c.epoch)).scalar_one()
+            if epoch != newest:
+                raise LeadershipLost(
+                    f"another process leads (epoch {newest}, ours was {epoch}): job {job.id} is its now"
+                )
+            row = conn.execute(select(jobs.c.state, jobs.c.migrating_at).where(jobs.c.id == job.id)).first()
+            if row is None:
+                raise ValueError(f"job {job.id} is not in the database")
+            before, migrating_at = JobState(row.state), row.migrating_at
+            if not allowed(before, job.state):
+                raise ValueError(f"job {job.id} may not go from {before} to {job.state}")
+            if migrating_at is None and job.state is JobState.MIGRATING:
+                migrating_at = job.updated_at
+            values = codec.job_to_row(job) | {"migrating_at": migrating_at}
+            with queries.one_live_job_per_guest(conn, job.vmid):
+                conn.execute(update(jobs).where(jobs.c.id == job.id).values(values))
+            if message is not None:
+                queries.add_event(conn, job, message, detail or {})
