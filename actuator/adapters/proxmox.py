@@ -1,0 +1,105 @@
+"""The Proxmox VE API, as far as the actuator needs it.
+
+Every request is valid from PVE 7.2 to 9.1. It never sends ``force``, never unlocks, never touches expected votes;
+booleans travel as 1 and 0, since a form's ``True`` is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from actuator.adapters import shapes
+from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
+from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
+from actuator.errors import ProxmoxAmbiguous, ProxmoxUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actuator.adapters.shapes import Storage
+    from actuator.policy.cluster import Cluster, Preconditions
+
+__all__ = ["Proxmox", "ProxmoxAccess"]
+
+_Shape = TypeVar("_Shape")
+
+
+class Proxmox:
+    """One Proxmox VE cluster. Every method may raise what `actuator.errors` calls Temporary and Permanent."""
+
+    def __init__(self, access: ProxmoxAccess) -> None:
+        self._endpoints = Endpoints(access)
+
+    def cluster(self) -> Cluster:
+        """One look at nodes and guests (``GET /cluster/status``, ``GET /cluster/resources``); works without quorum."""
+        status = self._endpoints.get("cluster", "status")
+        guests = self._endpoints.get("cluster", "resources", type="vm")
+        nodes = self._endpoints.get("cluster", "resources", type="node")
+        return _shaped("the cluster", lambda: shapes.cluster_of(status, guests, nodes))
+
+    def preconditions(self, node: str, vmid: int) -> Preconditions:
+        """Proxmox's view of moving a guest (``GET /nodes/{node}/qemu/{vmid}/migrate``); needs quorum and no lock."""
+        answer = self._endpoints.get("nodes", node, "qemu", str(vmid), "migrate", slow=True)
+        return _shaped("preconditions", lambda: shapes.preconditions_of(answer))
+
+    def disk_storages(self, node: str, vmid: int) -> frozenset[str]:
+        """The storages on which a guest's disks lie (``GET /nodes/{node}/qemu/{vmid}/config``)."""
+        answer = self._endpoints.get("nodes", node, "qemu", str(vmid), "config", slow=True)
+        return _shaped("a guest's configuration", lambda: shapes.disk_storages_of(answer))
+
+    def storages(self, node: str) -> list[Storage]:
+        """The enabled storages of a node, as it sees them (``GET /nodes/{node}/storage``).
+
+        Only those that the token may see: without ``Datastore.Audit`` the list is empty.
+        """
+        answer = self._endpoints.get("nodes", node, "storage", slow=True, enabled=1)
+        return _shaped("storages", lambda: shapes.storages_of(answer))
+
+    def api_answers(self, node: str) -> bool:
+        """Whether a node's own API answers (``GET /nodes/{node}/version``); no answer in a short time is a no."""
+        try:
+            self._endpoints.get("nodes", node, "version")
+        except (ProxmoxUnreachable, ProxmoxAmbiguous):
+            return False
+        return True
+
+    def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> str:
+        """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``); ``node`` is where the guest is.
+
+        Returns:
+            The UPID of the task that does it, or that asks HA to.
+        """
+        answer = self._endpoints.post(
+            "nodes", node, "qemu", str(vmid), "migrate", target=target, online=1 if online else 0
+        )
+        if not isinstance(answer, str) or not is_upid(answer):
+            raise not_understood(f"POST migrate of guest {vmid}", "no task id")
+        return answer
+
+    def migration_tasks(self, node: str, vmid: int) -> list[Task]:
+        """A guest's migrations on a node, running and ended, oldest first (``GET /nodes/{node}/tasks``)."""
+        answer = self._endpoints.get("nodes", node, "tasks", slow=True, vmid=vmid, source="all")
+        tasks = _shaped("tasks", lambda: shapes.tasks_of(answer))
+        return [task for task in tasks if task.kind in MIGRATION_KINDS]
+
+    def task(self, upid: str) -> Task:
+        """How a task stands (``GET /nodes/{node}/tasks/{upid}/status``)."""
+        answer = self._endpoints.get("nodes", node_of(upid), "tasks", upid, "status", slow=True)
+        return _shaped("a task", lambda: shapes.task_of(answer))
+
+    def task_log(self, upid: str, start: int = 0) -> list[str]:
+        """The lines of a task's log from number ``start`` on, counted from 0 (``GET .../tasks/{upid}/log``)."""
+        # The default limit is 50 lines; 0 means all.
+        answer = self._endpoints.get("nodes", node_of(upid), "tasks", upid, "log", slow=True, start=start, limit=0)
+        return _shaped("a task's log", lambda: shapes.log_of(answer))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._endpoints.close()
+
+
+def _shaped(what: str, read: Callable[[], _Shape]) -> _Shape:
+    try:
+        return read()
+    except shapes.UnexpectedShape as error:
+        raise not_understood(what, str(error)) from error

@@ -1,0 +1,201 @@
+"""Recorded answers turned into our types."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from actuator.adapters import shapes
+from actuator.adapters.tasks import Task
+from actuator.policy.cluster import Guest, Node, Preconditions
+from tests.actuator.adapters.recordings import recorded
+
+
+def test_the_recorded_cluster() -> None:
+    """Membership comes from the status, figures from the resources; what is not told is None, never 0."""
+    cluster = shapes.cluster_of(recorded("cluster-status"), recorded("resources-vm"), recorded("resources-node"))
+
+    assert (cluster.name, cluster.quorate) == ("lab", True)
+    assert cluster.nodes["pve1"] == Node(
+        "pve1", online=True, cpu=0.11, max_cpu=8, memory_bytes=12_000_000_000, max_memory_bytes=32_000_000_000
+    )
+    assert cluster.nodes["pve2"] == Node("pve2", online=False)
+    assert cluster.nodes["pve4"] == Node("pve4", online=True)
+    assert cluster.guests[100] == Guest(
+        vmid=100,
+        kind="qemu",
+        node="pve1",
+        status="running",
+        name="web",
+        tags=frozenset({"movable", "green"}),
+        cpu=0.05,
+        max_cpu=2,
+        max_memory_bytes=4 * 1024**3,
+    )
+    assert cluster.guests[101] == Guest(101, "qemu", "pve1", "unknown")
+    assert cluster.guests[103].lock == "backup"
+
+
+def test_the_order_of_lists_means_nothing() -> None:
+    """Proxmox shuffles its lists; the cluster read from them is the same."""
+    lists: list[list[Any]] = [recorded(name) for name in ("cluster-status", "resources-vm", "resources-node")]
+    before = shapes.cluster_of(*lists)
+    for answer in lists:
+        random.shuffle(answer)
+
+    assert shapes.cluster_of(*lists) == before
+
+
+def test_no_quorum_is_seen() -> None:
+    """A cluster without quorum says so and still lists everything."""
+    cluster = shapes.cluster_of(recorded("no-quorum-cluster-status"), [], [])
+
+    assert not cluster.quorate
+    assert set(cluster.nodes) == {"pve1", "pve2", "pve3", "pve4", "pve5"}
+
+
+def test_a_stand_alone_host_has_quorum() -> None:
+    """A host without a cluster has no cluster element, and may change what it likes."""
+    cluster = shapes.cluster_of(
+        [{"type": "node", "id": "node/solo", "name": "solo", "nodeid": 0, "local": 1, "online": 1}], [], []
+    )
+
+    assert (cluster.name, cluster.quorate) == (None, True)
+
+
+def test_ha_states_are_read() -> None:
+    """The HA state of nodes and guests is taken over where Proxmox tells it."""
+    cluster = shapes.cluster_of(
+        [{"type": "node", "name": "a", "online": 1}],
+        [{"vmid": 7, "type": "qemu", "node": "a", "status": "running", "hastate": "started", "template": "0"}],
+        [{"type": "node", "node": "a", "status": "online", "hastate": "maintenance"}],
+    )
+
+    assert cluster.nodes["a"].ha_state == "maintenance"
+    assert cluster.guests[7].ha_state == "started"
+    assert not cluster.guests[7].template
+
+
+def test_recorded_preconditions_of_a_movable_guest() -> None:
+    """An empty value under ``not_allowed_nodes`` is no obstacle, although the node stands there."""
+    assert shapes.preconditions_of(recorded("preconditions")) == Preconditions(
+        running=True, allowed_nodes=frozenset({"pve2", "pve3", "pve4", "pve5"})
+    )
+
+
+def test_recorded_preconditions_with_a_passed_through_device() -> None:
+    """A passed-through device is named."""
+    assert shapes.preconditions_of(recorded("preconditions-local-resource")).local_resources == ("hostpci0",)
+
+
+def test_preconditions_with_obstacles() -> None:
+    """What is in the way of a node is told in words, of whatever kind it is."""
+    preconditions = shapes.preconditions_of(
+        {
+            "running": 1,
+            "allowed_nodes": ["b"],
+            "not_allowed_nodes": {
+                "a": {
+                    "unavailable_storages": ["fast"],
+                    "blocking-ha-resources": [{"sid": "vm:101", "cause": "resource-affinity"}],
+                },
+                "b": {},
+            },
+            "local_disks": [{"volid": "local:100/vm-100-disk-0.raw", "drivename": "scsi0"}],
+            "local_resources": [],
+        }
+    )
+
+    assert preconditions.obstacles == {"a": ("blocking ha resources: vm:101", "unavailable storages: fast")}
+    assert preconditions.local_disks == ("local:100/vm-100-disk-0.raw",)
+
+
+def test_preconditions_before_pve_8_4() -> None:
+    """Old versions say nothing of nodes for a running guest: unknown, not empty."""
+    assert shapes.preconditions_of({"running": 1, "local_disks": [], "local_resources": []}).allowed_nodes is None
+
+
+def test_recorded_tasks() -> None:
+    """Running, ended well and ended badly are told apart, in the status and in both lists."""
+    running = shapes.task_of(recorded("task-running"))
+
+    assert running.running
+    assert shapes.tasks_of(recorded("tasks-active")) == [running]
+    assert shapes.task_of(recorded("task-done")).succeeded
+    assert shapes.task_of(recorded("task-failed")).exit_status == "migration aborted"
+
+
+def test_recorded_archive_is_oldest_first() -> None:
+    """The archive is brought into the order of time; each task with its end."""
+    tasks = shapes.tasks_of(recorded("tasks-archive"))
+
+    assert [task.started_at for task in tasks] == sorted(task.started_at for task in tasks)
+    assert [task.exit_status for task in tasks].count("migration aborted") == 1
+
+
+def test_a_task_listed_twice_counts_as_ended() -> None:
+    """Between active and archive a task can be in both; that it ended is the news."""
+    upid = recorded("task-done")["upid"]
+
+    both = [{"upid": upid, "status": "OK"}, {"upid": upid, "status": "RUNNING"}]
+
+    assert shapes.tasks_of(both) == shapes.tasks_of(both[::-1]) == [Task(upid, "OK")]
+
+
+def test_a_recorded_page_of_a_log() -> None:
+    """Lines come in the order of their numbers, whatever the order of the list."""
+    assert shapes.log_of(recorded("task-log-paged")[::-1]) == [line["t"] for line in recorded("task-log-paged")]
+
+
+def test_an_empty_log_is_empty() -> None:
+    """Proxmox gives one line for a log without any; it is no line of the log."""
+    assert shapes.log_of([{"n": 1, "t": "no content"}]) == []
+    assert shapes.log_of([]) == []
+
+
+def test_recorded_storages() -> None:
+    """Storages carry whether the node can use them now."""
+    found = shapes.storages_of(recorded("node-storage"))
+
+    assert found == [shapes.Storage("local", active=False), shapes.Storage("shared", active=False)]
+
+
+def test_the_storages_of_a_guest() -> None:
+    """Only disks count: no empty drive, no path of the host, no unused volume."""
+    config = {
+        "scsi0": "shared:vm-100-disk-0,size=32G",
+        "efidisk0": "fast:vm-100-disk-1,size=4M",
+        "ide2": "none,media=cdrom",
+        "sata1": "/dev/sdb",
+        "unused0": "old:vm-100-disk-9",
+        "net0": "virtio=BC:24:11:00:00:01,bridge=vmbr0",
+        "scsihw": "virtio-scsi-pci",
+    }
+
+    assert shapes.disk_storages_of(recorded("qemu-config")) == {"shared"}
+    assert shapes.disk_storages_of(config) == {"shared", "fast"}
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {}, [], "x", 1, [None], [{"type": "node"}], [{"type": "cluster", "name": "x"}]]
+)
+def test_what_is_no_cluster_is_refused(answer: object) -> None:
+    """An answer of another shape is an error of its own kind, never an empty cluster."""
+    with pytest.raises(shapes.UnexpectedShape):
+        shapes.cluster_of(answer, [], [])
+
+
+@pytest.mark.parametrize("guest", [{}, {"vmid": "x"}, {"vmid": float("nan")}, {"vmid": 1, "type": "qemu"}])
+def test_what_is_no_guest_is_refused(guest: object) -> None:
+    """A guest without number or node is not made up."""
+    with pytest.raises(shapes.UnexpectedShape):
+        shapes.cluster_of(recorded("cluster-status"), [guest], [])
+
+
+@pytest.mark.parametrize("task", [None, {}, {"upid": "nonsense", "status": "OK"}])
+def test_what_is_no_task_is_refused(task: object) -> None:
+    """A task without a whole id is refused."""
+    with pytest.raises(shapes.UnexpectedShape):
+        shapes.task_of(task)
