@@ -1,0 +1,167 @@
+"""The command line as settings: ``wattshift-exporter [serve|read] [flags]``, in the style of Prometheus's exporters."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from typing import TYPE_CHECKING
+
+from exporter import __version__, flag_values
+from exporter.settings import COLLECTORS, Bmc, Pace, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PASSWORD_VARIABLE = "IPMI_PASSWORD"  # noqa: S105 - the name ipmitool reads, not a password
+_MEANINGS = {
+    "rapl": "the processor's energy counters",
+    "dcmi": "the power the BMC measures, through ipmitool",
+    "powerstat": "the tool powerstat; the interval is its delay between samples",
+}
+
+
+def parse(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Settings]:
+    """Return the command and the settings that ``argv`` asks for; exit with status 2 when they make no sense."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    try:
+        bmc = _bmc(given, environment)
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    host, port = given.listen_address
+    settings = Settings(
+        node=given.node,
+        listen_host=host,
+        listen_port=port,
+        sysfs=given.sysfs,
+        procfs=given.procfs,
+        run=given.run,
+        collectors=frozenset(name for name in COLLECTORS if getattr(given, f"collect_{name}")),
+        rapl=Pace(given.rapl_interval, given.rapl_deadline),
+        dcmi=Pace(given.dcmi_interval, given.dcmi_deadline),
+        powerstat=Pace(given.powerstat_interval, given.powerstat_deadline),
+        max_age=given.max_age,
+        node_order=given.node_order,
+        bmc=bmc,
+        log_level=given.log_level,
+    )
+    return given.command, settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Settings(node=socket.gethostname().split(".")[0])
+    parser = argparse.ArgumentParser(
+        prog="wattshift-exporter",
+        description="Measures the electric power of this node for Prometheus.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=("serve", "read"),
+        default="serve",
+        help="serve /metrics (the default), or read every source now and print a table",
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=f"wattshift-exporter {__version__}")
+    add(
+        "--web.listen-address",
+        dest="listen_address",
+        metavar="ADDRESS",
+        type=flag_values.listen_address,
+        default=(default.listen_host, default.listen_port),
+        help="host:port, [v6]:port or :port; port 0 lets the kernel choose (default :19100)",
+    )
+    add("--node", type=flag_values.node_name, default=default.node, help="this node's name in Proxmox (%(default)s)")
+    add("--log.level", dest="log_level", choices=("debug", "info", "warning", "error"), default=default.log_level)
+    for root in ("sysfs", "procfs", "run"):
+        add(
+            f"--path.{root}",
+            dest=root,
+            metavar="FOLDER",
+            type=flag_values.folder,
+            default=getattr(default, root),
+            help=f"where to find it (default {getattr(default, root)})",
+        )
+    add(
+        "--max-age",
+        metavar="DURATION",
+        type=flag_values.duration,
+        default=default.max_age,
+        help=f"figures older than this are not shown (default {default.max_age:g}s)",
+    )
+    add(
+        "--node-power.order",
+        dest="node_order",
+        metavar="NAMES",
+        type=flag_values.node_order,
+        default=default.node_order,
+        help=f"figures that may stand for the node, best first (default {','.join(default.node_order)})",
+    )
+    for name in COLLECTORS:
+        _add_collector(parser, name, getattr(default, name))
+    _add_bmc(parser)
+    return parser
+
+
+def _add_collector(parser: argparse.ArgumentParser, name: str, pace: Pace) -> None:
+    group = parser.add_argument_group(name, _MEANINGS[name])
+    group.add_argument(f"--collector.{name}", dest=f"collect_{name}", action="store_true", default=True)
+    group.add_argument(f"--no-collector.{name}", dest=f"collect_{name}", action="store_false")
+    for what, seconds, meaning in (
+        ("interval", pace.interval, "pause between two reads"),
+        ("deadline", pace.deadline, "longest a read may take"),
+    ):
+        group.add_argument(
+            f"--{name}.{what}",
+            dest=f"{name}_{what}",
+            metavar="DURATION",
+            type=flag_values.duration,
+            default=seconds,
+            help=f"{meaning} (default {seconds:g}s)",
+        )
+
+
+def _add_bmc(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "remote BMC", "ask this BMC over the network (IPMI 2.0, RMCP+) instead of the local one"
+    )
+    add = group.add_argument
+    add("--dcmi.host", dest="host", help="its name or address")
+    add("--dcmi.port", dest="port", type=flag_values.port, help="its UDP port (default 623)")
+    add("--dcmi.user", dest="user")
+    add(
+        "--dcmi.password-file",
+        dest="password",
+        metavar="FILE",
+        type=flag_values.password_file,
+        help=f"file with the password; else it is taken from the environment, {_PASSWORD_VARIABLE}",
+    )
+    add(
+        "--dcmi.cipher-suite", dest="cipher_suite", type=flag_values.cipher_suite, help="default: ipmitool's own choice"
+    )
+    add(
+        "--dcmi.privilege",
+        dest="privilege",
+        choices=("USER", "OPERATOR", "ADMINISTRATOR"),
+        help="the session's privilege level (default: ipmitool's, ADMINISTRATOR)",
+    )
+
+
+def _bmc(given: argparse.Namespace, environment: Mapping[str, str]) -> Bmc | None:
+    if given.host is None:
+        for flag in ("port", "user", "password", "cipher_suite", "privilege"):
+            if getattr(given, flag) is not None:
+                name = {"password": "password-file", "cipher_suite": "cipher-suite"}.get(flag, flag)
+                raise argparse.ArgumentTypeError(f"argument --dcmi.{name}: expected --dcmi.host beside it")
+        return None
+    if not given.host or given.host.startswith("-") or any(character.isspace() for character in given.host):
+        raise argparse.ArgumentTypeError(f"argument --dcmi.host: {given.host!r}: expected a host name or address")
+    password = given.password
+    if password is None:
+        if _PASSWORD_VARIABLE not in environment:
+            raise argparse.ArgumentTypeError(
+                f"argument --dcmi.host: expected a password, by --dcmi.password-file or {_PASSWORD_VARIABLE}"
+            )
+        password = flag_values.password(environment[_PASSWORD_VARIABLE], _PASSWORD_VARIABLE)
+    return Bmc(given.host, given.port or 623, given.user, password, given.cipher_suite, given.privilege)

@@ -1,0 +1,160 @@
+"""The value types that everything else in the exporter speaks.
+
+A *source* is read by the sampler and answers with a `Sample` or raises `SourceError`. The sampler keeps the newest
+of each and hands out a `Snapshot`, which is all that a scrape ever sees.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping  # noqa: TC003 - the fields of the types below, part of their meaning
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+
+class Reason(StrEnum):
+    """Why a source gives no figure: a closed set, and the ``reason`` label of the error counter."""
+
+    PERMISSION = "permission"
+    """The kernel or the BMC refuses this user."""
+    MISSING = "missing"
+    """The device, file or program is not there."""
+    TIMEOUT = "timeout"
+    """No answer within the deadline."""
+    BUSY = "busy"
+    """It answered that it cannot answer now."""
+    AUTH = "auth"
+    """The BMC refused the user, password or cipher suite."""
+    UNSUPPORTED = "unsupported"
+    """It is there, but cannot measure this."""
+    INACTIVE = "inactive"
+    """The meter says of itself that it is not measuring."""
+    PARSE = "parse"
+    """It answered something this exporter does not understand."""
+    IMPLAUSIBLE = "implausible"
+    """It answered a figure that cannot be true."""
+
+
+class SourceError(Exception):
+    """A read that gave nothing: the named reason, and a sentence that says what to do."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric as a source declares it; ``labels`` are those beside ``node``."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One figure of the family called ``family``, in that family's unit."""
+
+    family: str
+    labels: tuple[str, ...]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a source, or the part of it with these ``labels``, gave no figure."""
+
+    reason: Reason
+    detail: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one read of a source gave: figures, and the parts that failed beside them.
+
+    ``up`` is False when the source did answer, but not with power (a meter that says it is inactive).
+    """
+
+    readings: tuple[Reading, ...]
+    failures: tuple[Failure, ...] = ()
+    up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One source as it stands: its newest figures that are not too old, and its health.
+
+    ``up``, ``duration`` (seconds) and ``last_success`` (Unix time) are None until there is something to tell.
+    """
+
+    source: str
+    up: bool | None
+    readings: tuple[Reading, ...]
+    failures: tuple[Failure, ...]
+    last_success: float | None
+    duration: float | None
+    errors: Mapping[Reason, int]
+    reads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every source as it stands at one moment."""
+
+    states: tuple[SourceState, ...]
+
+    def figures(self, family: str) -> dict[tuple[str, ...], float]:
+        """Return the figures of one family by their label values."""
+        return {
+            reading.labels: reading.value
+            for state in self.states
+            for reading in state.readings
+            if reading.family == family
+        }
+
+    def failures(self, source: str) -> tuple[Failure, ...]:
+        """Return what fails at ``source`` at present."""
+        return tuple(failure for state in self.states if state.source == source for failure in state.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks: ``monotonic`` for spans (a clock step must not bend a watt), ``wall`` for timestamps."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
+class Source(Protocol):
+    """A power source as the sampler runs it; ``interval`` and ``deadline`` are seconds."""
+
+    @property
+    def name(self) -> str:
+        """The value of the ``source`` label."""
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The metrics it can give."""
+
+    @property
+    def interval(self) -> float:
+        """The pause between two reads."""
+
+    @property
+    def deadline(self) -> float:
+        """How long one read may take."""
+
+    def read(self) -> Sample:
+        """Read once; called from one thread at a time.
+
+        Raises:
+            SourceError: nothing could be had.
+        """
+
+    def close(self) -> None:
+        """End what it runs, from any thread; a read in progress then ends soon. Safe to call twice."""

@@ -1,0 +1,118 @@
+"""Reads every source in the background, each at its own pace, and keeps what they said.
+
+One thread a source, so a source that hangs holds up neither the others nor a scrape, and never has two reads under
+way. One more thread notices the reads that are overdue.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.readings import Clock, Reason, Sample, Snapshot, SourceError
+from exporter.track import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.readings import Source, SourceState
+
+_log = logging.getLogger(__name__)
+
+_CHECK_SECONDS = 1.0
+_JOIN_SECONDS = 5.0
+
+
+class Sampler:
+    """Owns the sources: their threads, timing, health and errors."""
+
+    def __init__(self, sources: Sequence[Source], max_age: float, clock: Clock) -> None:
+        self._tracks = [Track(source) for source in sources]
+        self._max_age = max_age
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._told: dict[str, object] = {}
+
+    def start(self) -> None:
+        """Begin to read."""
+        # Daemons, since a read that hangs in the kernel must not keep the process from ending.
+        self._threads = [
+            threading.Thread(target=self._run, args=(track,), name=track.source.name, daemon=True)
+            for track in self._tracks
+        ]
+        self._threads.append(threading.Thread(target=self._watch, name="overdue", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop reading and end every child process; waits a little for the reads under way."""
+        self._stopping.set()
+        for track in self._tracks:
+            track.source.close()
+        for thread in self._threads:
+            thread.join(_JOIN_SECONDS)
+
+    def snapshot(self) -> Snapshot:
+        """Return every source as it stands now; touches no source."""
+        with self._changed:
+            return self._look()
+
+    def wait_until(self, true: Callable[[Snapshot], bool], seconds: float | None = None) -> Snapshot:
+        """Return the first snapshot for which ``true`` holds, or the one at hand after so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: true(self._look()), seconds)
+            return self._look()
+
+    def _look(self) -> Snapshot:
+        now = self._clock.monotonic()
+        for track in self._tracks:
+            track.check(now)
+        return Snapshot(tuple(track.state(now, self._max_age) for track in self._tracks))
+
+    def _run(self, track: Track) -> None:
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            with self._changed:
+                track.begin(self._clock.monotonic())
+            result = _read(track.source)
+            if self._stopping.is_set():
+                return  # a read that was cut short by our own ending is no failure of the source
+            with self._changed:
+                track.finish(result, self._clock.monotonic(), self._clock.wall())
+                pause = track.pause()
+                self._tell()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_CHECK_SECONDS):
+            with self._changed:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Wake those who wait, and log what changed: once a change, however often the same thing fails."""
+        for state in self._look().states:
+            news = (state.up, frozenset((failure.reason, failure.labels) for failure in state.failures))
+            if state.up is not None and self._told.get(state.source) != news:
+                self._told[state.source] = news
+                _log_state(state)
+        self._changed.notify_all()
+
+
+def _read(source: Source) -> Sample | SourceError:
+    try:
+        return source.read()
+    except SourceError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one read must not end the source's thread
+        _log.exception("source %s: unexpected error", source.name)
+        return SourceError(Reason.PARSE, f"unexpected {type(error).__name__}: {error}")
+
+
+def _log_state(state: SourceState) -> None:
+    for failure in state.failures:
+        what = "part of it is missing" if state.up else "down"
+        _log.warning("source %s: %s: %s: %s", state.source, what, failure.reason, failure.detail)
+    if state.up and not state.failures:
+        _log.info("source %s: up", state.source)

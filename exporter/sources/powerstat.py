@@ -1,0 +1,214 @@
+"""powerstat: the tool people start with, run once for long and read line by line.
+
+``powerstat -R -D -n <delay> <count>`` prints a header, then one row a sample. A run lasts at least 60 s, and into a
+pipe it prints nothing until 4 KiB are full, hence ``stdbuf -oL``. Its ``Watts`` column adds up zones that overlap
+(0.03.02 to 0.04.06), so only the ``pkg-*`` columns are used; Debian 12's 0.03.01 sees MMIO zones only. It reads the
+machine's own /sys, whatever --path.sysfs says. Best effort: RAPL read directly is better in every way.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from exporter.child import Slot, find_program
+from exporter.readings import Clock, Family, Reading, Reason, Sample, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.child import Child
+    from exporter.settings import Pace
+
+WATTS = "wattshift_powerstat_watts"
+AVERAGE_WATTS = "wattshift_powerstat_average_watts"
+
+WINDOW = 60
+"""Samples in the rolling mean: what one run of the tool takes at least, and what people's scripts act on."""
+
+_COUNT = 3600  # samples a run; it allocates them all at the start
+_HEADER_WIDTH = 6  # it cuts column names to this
+_TIME = re.compile(r"\d\d:\d\d:\d\d|--:--:--")
+_PACKAGE = re.compile(r"pkg-(\d+)-?")
+_ERRORS = (
+    ("try running with root permission", Reason.PERMISSION, "run as root, or leave it: --no-collector.powerstat"),
+    ("does not have RAPL", Reason.UNSUPPORTED, "no RAPL driver, or a virtual machine"),
+    ("does not have any RAPL domains", Reason.UNSUPPORTED, "Debian 12's 0.03.01 sees MMIO zones only"),
+)
+
+
+class Rows:
+    """Turns powerstat's output into samples: watts by package number. Pure; feed it text as it comes."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._columns: list[str] = []
+        self._above_zero: set[int] = set()
+        self.any = False
+        """Whether there was a row at all."""
+        self.other = ""
+        """The last words that were neither header nor row: where it says its errors."""
+
+    def feed(self, text: str) -> Iterator[dict[str, float] | SourceError]:
+        """Yield a sample, or why there is none, for each row that ``text`` completes.
+
+        A row without its line end may have been cut in the middle of a figure, so it waits for the rest.
+        """
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            words = line.split()
+            if words[:1] == ["Time"]:
+                if words != self._columns:
+                    self._columns, self._above_zero = words, set()
+            elif words and _TIME.fullmatch(words[0]):
+                self.any = True
+                try:
+                    yield self._sample(words)
+                except SourceError as error:
+                    yield error
+            elif words:
+                self.other = line.strip()
+
+    def _sample(self, words: list[str]) -> dict[str, float]:
+        if len(words) != len(self._columns):
+            raise SourceError(Reason.PARSE, f"powerstat printed {len(words)} cells under {len(self._columns)} names")
+        first = self._columns.index("Watts") + 1 if "Watts" in self._columns else len(words)
+        cells = {index: _number(words[index]) for index in range(first, len(words))}
+        packages: dict[str, float] = {}
+        for index, watts in cells.items():
+            name = self._columns[index]
+            # When a zone cannot be read, powerstat moves the next ones to the left and ends the row with zeros, so a
+            # zero where there was none before means that the row is out of place. Graphics may rest, though.
+            if watts > 0:
+                self._above_zero.add(index)
+            elif name != "uncore" and index in self._above_zero:
+                raise SourceError(Reason.IMPLAUSIBLE, f"powerstat's column {name} fell to {watts} W: row left out")
+            if package := _PACKAGE.fullmatch(name):
+                _add(packages, package[1], name, watts)
+        if not packages:
+            raise SourceError(Reason.UNSUPPORTED, "powerstat shows no processor package (pkg-*) on this machine")
+        if not all(watts > 0 for watts in packages.values()):
+            raise SourceError(Reason.IMPLAUSIBLE, "powerstat shows 0 W for a processor package")
+        return packages
+
+
+def _add(packages: dict[str, float], number: str, name: str, watts: float) -> None:
+    """Add a column to its package.
+
+    The dies of one package share a column name once it is cut (``pkg-0-die-1`` is ``pkg-0-``), and only the note at the
+    end of a run tells them apart. Their sum is the package, which needs no telling apart. A whole name seen twice is
+    the same zone read in two ways (versions before 0.03.01): the first counts.
+    """
+    is_cut = len(name) >= _HEADER_WIDTH or name.endswith("-")
+    if number not in packages:
+        packages[number] = watts
+    elif is_cut:
+        packages[number] += watts
+
+
+def _number(cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise SourceError(Reason.PARSE, f"powerstat printed {cell!r} where watts belong")
+    return value
+
+
+class Powerstat:
+    """Keeps one powerstat running and gives its newest row at each read."""
+
+    name = "powerstat"
+    families = (
+        Family(WATTS, "gauge", "Power of one processor package by powerstat's newest sample.", ("package",)),
+        Family(
+            AVERAGE_WATTS,
+            "gauge",
+            f"Rolling mean of powerstat's last {WINDOW} samples, once it has so many.",
+            ("package",),
+        ),
+    )
+    # powerstat itself keeps the time: a read waits for its next row.
+    interval = 0.0
+
+    def __init__(self, pace: Pace, environment: Mapping[str, str], clock: Clock) -> None:
+        self.deadline = pace.deadline
+        self._delay = pace.interval
+        self._environment = {key: value for key, value in environment.items() if key != "IPMI_PASSWORD"}
+        self._environment["LC_ALL"] = "C"
+        self._clock = clock
+        self._slot = Slot()
+        self._child: Child | None = None
+        self._rows = Rows()
+        self._window: deque[dict[str, float]] = deque(maxlen=WINDOW)
+        self._last_at = -math.inf
+
+    def close(self) -> None:
+        """Kill the powerstat that runs, if any."""
+        self._slot.close()
+
+    def read(self) -> Sample:
+        """Return the newest row, waiting for one, starting powerstat if none runs.
+
+        Raises:
+            SourceError: no row came, or the newest cannot be trusted; when powerstat ended, its last words tell why.
+        """
+        until = time.monotonic() + self.deadline
+        while True:
+            if self._child is None:
+                self._child, self._rows = self._start(), Rows()
+            try:
+                part = self._child.read(until - time.monotonic())
+            except SourceError:
+                self._end()
+                raise
+            if not part:
+                status = self._end()
+                if status != 0 or not self._rows.any:
+                    raise _explain(status, self._rows.other)
+                continue  # a run that came to its end: the next follows at once
+            rows = list(self._rows.feed(part.decode(errors="replace")))
+            if rows:
+                return self._sample(rows)
+
+    def _start(self) -> Child:
+        stdbuf = find_program("stdbuf", "coreutils", self._environment)
+        powerstat = find_program("powerstat", "powerstat", self._environment)
+        argv = [stdbuf, "-oL", powerstat, "-R", "-D", "-n", f"{self._delay:g}", str(_COUNT)]
+        return self._slot.start(argv, self._environment)
+
+    def _end(self) -> int:
+        child, self._child = self._child, None
+        if child is None:
+            return 0
+        child.kill()
+        return child.finish()
+
+    def _sample(self, rows: list[dict[str, float] | SourceError]) -> Sample:
+        now = self._clock.monotonic()
+        if now - self._last_at > self.deadline:
+            self._window.clear()  # a mean over a hole would be a mean of two different times
+        self._last_at = now
+        self._window += [row for row in rows if not isinstance(row, SourceError)]
+        newest = rows[-1]
+        if isinstance(newest, SourceError):
+            raise newest
+        readings = [Reading(WATTS, (package,), watts) for package, watts in newest.items()]
+        if len(self._window) == WINDOW and all(row.keys() == newest.keys() for row in self._window):
+            readings += [
+                Reading(AVERAGE_WATTS, (package,), math.fsum(row[package] for row in self._window) / WINDOW)
+                for package in newest
+            ]
+        return Sample(tuple(readings))
+
+
+def _explain(status: int, words: str) -> SourceError:
+    said = f"powerstat ended with status {status}, saying: {words or 'nothing'}"
+    for text, reason, advice in _ERRORS:
+        if text in words:
+            return SourceError(reason, f"{said} ({advice})")
+    return SourceError(Reason.PARSE, said)
