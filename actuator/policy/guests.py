@@ -1,0 +1,150 @@
+"""Which guest may move: the named one, those to choose among, and what Proxmox says right before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actuator.policy import limits, placement
+from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from actuator.policy.cluster import Cluster, Guest, History, Preconditions
+    from actuator.policy.orders import Order
+    from actuator.policy.rules import Rules
+
+
+def not_allowed(vmid: int, rules: Rules) -> Refusal | None:
+    """Why a guest may not be moved, as far as its number alone tells; with a tag configured, its tags decide."""
+    if vmid in rules.allowed_vmids or rules.allowed_tag is not None:
+        return None
+    return Refusal(
+        Reason.GUEST_NOT_ALLOWED,
+        f"Guest {vmid} is not one the actuator may move: add it to guests.vmids, or configure guests.tag and tag it.",
+    )
+
+
+def movable(order: Order, cluster: Cluster, history: History, rules: Rules, *, now: float) -> list[Guest] | Refusal:
+    """The guests that may carry out the order, best first and never none: the named one, or those to choose among."""
+    if order.vmid is not None:
+        guest = _named(order.vmid, order, cluster, rules)
+        return guest if isinstance(guest, Refusal) else limits.resting(guest.vmid, history, rules, now) or [guest]
+    tagged = placement.candidates(str(order.node), cluster, rules)
+    if not tagged:
+        return Refusal(
+            Reason.NO_CANDIDATE_GUEST,
+            f"No guest on {order.node} can be chosen: none that runs and is not locked carries the tag "
+            f"'{rules.allowed_tag}'; tag those that may move.",
+        )
+    busy = {job.vmid: job for job in history.live_jobs if job.vmid is not None and not job.order.dry_run}
+    refusals = [
+        limits.guest_in_flight(guest.vmid, busy[guest.vmid])
+        if guest.vmid in busy
+        else limits.resting(guest.vmid, history, rules, now)
+        for guest in tagged
+    ]
+    rested = [guest for guest, refusal in zip(tagged, refusals, strict=True) if refusal is None]
+    return rested or next(refusal for refusal in refusals if refusal is not None)
+
+
+def blocked(guest: Guest, target: str, preconditions: Preconditions) -> Refusal | None:
+    """What Proxmox's own view of the move says against it."""
+    vmid = guest.vmid
+    if not preconditions.running:
+        return _not_running(guest, "stopped")
+    if guest.lock is not None:
+        return _locked(guest, guest.lock)
+    if preconditions.local_resources:
+        return Refusal(
+            Reason.GUEST_HAS_LOCAL_RESOURCES,
+            f"Guest {vmid} is bound to {guest.node} by {', '.join(preconditions.local_resources)}: remove them from "
+            f"its configuration, or map them, to make it movable.",
+        )
+    if preconditions.local_disks:
+        return Refusal(
+            Reason.GUEST_HAS_LOCAL_DISKS,
+            f"Guest {vmid} has volumes that only {guest.node} holds ({', '.join(preconditions.local_disks)}): move "
+            f"them to shared storage to make it movable.",
+        )
+    obstacles = preconditions.obstacles.get(target, ())
+    allowed = preconditions.allowed_nodes is None or target in preconditions.allowed_nodes
+    if allowed and not obstacles:
+        return None
+    why = ", ".join(obstacles) or "its storage, mappings or HA rules do not allow it"
+    return Refusal(
+        Reason.NO_TARGET_FITS,
+        f"Proxmox does not let guest {vmid} go to {target} ({why}): remove that obstacle, or name another target.",
+    )
+
+
+def _named(vmid: int, order: Order, cluster: Cluster, rules: Rules) -> Guest | Refusal:
+    guest = cluster.guests.get(vmid)
+    if guest is None:
+        return Refusal(
+            Reason.GUEST_NOT_FOUND,
+            f"Proxmox shows no guest {vmid}: correct the label 'vmid', or grant the token VM.Audit on /vms/{vmid}.",
+        )
+    return _kind(guest, rules) or _place(guest, order, rules) or _condition(guest) or guest
+
+
+def _kind(guest: Guest, rules: Rules) -> Refusal | None:
+    vmid = guest.vmid
+    if vmid not in rules.allowed_vmids and (rules.allowed_tag is None or rules.allowed_tag not in guest.tags):
+        how = "" if rules.allowed_tag is None else f", or tag it '{rules.allowed_tag}' in Proxmox"
+        return Refusal(
+            Reason.GUEST_NOT_ALLOWED,
+            f"Guest {vmid} is not one the actuator may move: add it to guests.vmids{how}.",
+        )
+    if guest.template:
+        return Refusal(Reason.GUEST_IS_TEMPLATE, f"Guest {vmid} is a template, which never runs: name another guest.")
+    if guest.kind != "qemu":
+        return Refusal(
+            Reason.GUEST_NOT_ALLOWED,
+            f"Guest {vmid} is a container ({guest.kind}), which Proxmox cannot move without stopping it: name a "
+            f"virtual machine.",
+        )
+    return None
+
+
+def _place(guest: Guest, order: Order, rules: Rules) -> Refusal | None:
+    vmid = guest.vmid
+    if guest.node == order.target_node:
+        return Refusal(Reason.GUEST_ALREADY_THERE, f"Guest {vmid} is on {guest.node} already; nothing to do.")
+    if order.node is not None and guest.node != order.node:
+        return Refusal(
+            Reason.GUEST_ELSEWHERE,
+            f"Guest {vmid} is on {guest.node}, not on {order.node}: moving it would not relieve {order.node}; name a "
+            f"guest that runs there.",
+        )
+    if guest.node not in rules.nodes:
+        return Refusal(
+            Reason.UNKNOWN_NODE, f"Guest {vmid} is on {guest.node}, which is not configured: add it under 'nodes'."
+        )
+    return None
+
+
+def _condition(guest: Guest) -> Refusal | None:
+    if guest.status != "running":
+        return _not_running(guest, guest.status)
+    return None if guest.lock is None else _locked(guest, guest.lock)
+
+
+def _not_running(guest: Guest, status: str) -> Refusal:
+    if status == "unknown":
+        return Refusal(
+            Reason.GUEST_NOT_ALLOWED,
+            f"Proxmox does not tell whether guest {guest.vmid} runs: see that {guest.node} is up and that pvestatd runs "
+            f"there.",
+        )
+    return Refusal(
+        Reason.GUEST_NOT_ALLOWED,
+        f"Guest {guest.vmid} is {status}, and only a running guest draws power that could move: start it, or name "
+        f"another.",
+    )
+
+
+def _locked(guest: Guest, lock: str) -> Refusal:
+    return Refusal(
+        Reason.GUEST_LOCKED,
+        f"Guest {guest.vmid} is locked by Proxmox ({lock}): wait until that is over; the actuator never unlocks.",
+    )
