@@ -133,8 +133,8 @@ def _not_running(guest: Guest, status: str) -> Refusal:
     if status == "unknown":
         return Refusal(
             Reason.GUEST_NOT_ALLOWED,
-            f"Proxmox does not tell whether guest {guest.vmid} runs: see that {guest.node} is up and that pvestatd runs "
-            f"there.",
+            f"Proxmox does not tell whether guest {guest.vmid} runs: see that {guest.node} is up and that pvestatd "
+            f"runs there.",
         )
     return Refusal(
         Reason.GUEST_NOT_ALLOWED,
