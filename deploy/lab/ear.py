@@ -1,0 +1,75 @@
+"""The Wake-on-LAN ear: the network cards of all nodes, listening on the lab's broadcast address."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+BROADCAST = "127.255.255.255"
+_SYNC = b"\xff" * 6
+_REPEATS = 16
+_MAC_BYTES = 6
+
+
+def called_macs(payload: bytes) -> list[str]:
+    """Return the MAC addresses whose magic pattern stands anywhere in ``payload``, in lower case.
+
+    The pattern is six bytes FF and sixteen times the address (AMD, "Magic Packet Technology", 1995).
+    """
+    found: list[str] = []
+    start = payload.find(_SYNC)
+    while start >= 0:
+        mac = payload[start + len(_SYNC) : start + len(_SYNC) + _MAC_BYTES]
+        text = mac.hex(":")
+        if payload.startswith(_SYNC + mac * _REPEATS, start) and len(mac) == _MAC_BYTES and text not in found:
+            found.append(text)
+        start = payload.find(_SYNC, start + 1)
+    return found
+
+
+class Ear(asyncio.DatagramProtocol):
+    """Hears datagrams sent to the broadcast address or to a node's own, and tells who is called.
+
+    Attributes:
+        packets: Datagrams heard, whatever was in them.
+    """
+
+    def __init__(self, called: Callable[[str], None]) -> None:
+        self._called = called
+        self._transports: list[asyncio.BaseTransport] = []
+        self.packets = 0
+        self.port = 0
+
+    async def listen(self, addresses: Iterable[str], port: int) -> None:
+        """Listen on the broadcast address at ``port`` (0 takes a free one), and on ``addresses`` too."""
+        loop = asyncio.get_running_loop()
+        self.port = port
+        for address in (BROADCAST, *addresses):
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: self, local_addr=(address, self.port), allow_broadcast=True
+            )
+            self._transports.append(transport)
+            self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        """Handle one datagram."""
+        del addr
+        self.packets += 1
+        for mac in called_macs(data):
+            self._called(mac)
+
+    def send(self, sender: str, payload: bytes) -> None:
+        """Broadcast a datagram to this ear from the address ``sender``, as a node of the lab does."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outlet:
+            outlet.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            outlet.bind((sender, 0))
+            outlet.sendto(payload, (BROADCAST, self.port))
+
+    def close(self) -> None:
+        """Listen no more."""
+        while self._transports:
+            self._transports.pop().close()

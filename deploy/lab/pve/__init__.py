@@ -1,0 +1,1 @@
+"""The Proxmox VE API as a client meets it on the wire."""

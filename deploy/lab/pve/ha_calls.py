@@ -1,0 +1,79 @@
+"""Calls about HA (PVE::API2::HA::Status, ::Resources)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.lab.pve.call import any_order
+
+if TYPE_CHECKING:
+    from deploy.lab.cluster import Guest
+    from deploy.lab.pve.call import Call
+
+
+def current(call: Call) -> list[dict[str, object]]:
+    """``GET /cluster/ha/status/current``."""
+    quorate = call.cluster.quorate
+    managed = call.world.ha.managed
+    armed = "armed" if managed else "standby"
+    entries: list[dict[str, object]] = [
+        {
+            "id": "quorum",
+            "type": "quorum",
+            "node": call.local.name,
+            "status": "OK" if quorate else "No quorum on node",
+            "quorate": int(quorate),
+        },
+    ]
+    if call.cluster.plan.version == "9.1":
+        entries.append(
+            {
+                "id": "fencing",
+                "type": "fencing",
+                "node": call.local.name,
+                "armed-state": armed,
+                "status": f"{armed} (CRM watchdog {'active' if managed else 'standby'})",
+            }
+        )
+    return entries + [_service(call, guest) for guest in managed]
+
+
+def _service(call: Call, guest: Guest) -> dict[str, object]:
+    state = call.world.ha.state(guest)
+    sid = f"vm:{guest.vmid}"
+    return {
+        "id": f"service:{sid}",
+        "type": "service",
+        "sid": sid,
+        "node": guest.node,
+        "state": state,
+        "crm_state": state,
+        "request_state": "started",
+        "status": f"{sid} ({guest.node}, {state})",
+    }
+
+
+def manager_status(call: Call) -> dict[str, object]:
+    """``GET /cluster/ha/status/manager_status``."""
+    managed = call.world.ha.managed
+    status: dict[str, object] = {"node_status": {}}
+    if managed:
+        status["node_status"] = {
+            node.name: "maintenance" if node.plan.maintenance else "online" if node.online else "unknown"
+            for node in call.cluster.nodes.values()
+        }
+        status["service_status"] = {
+            f"vm:{guest.vmid}": {"node": guest.node, "state": call.world.ha.state(guest)} for guest in managed
+        }
+    return {
+        "manager_status": status,
+        "quorum": {"node": call.local.name, "quorate": int(call.cluster.quorate)},
+    }
+
+
+def resources(call: Call) -> list[dict[str, object]]:
+    """``GET /cluster/ha/resources``."""
+    return any_order(
+        {"sid": f"vm:{guest.vmid}", "type": "vm", "state": "started", "digest": "0" * 40}
+        for guest in call.world.ha.managed
+    )
