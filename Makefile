@@ -1,0 +1,30 @@
+# Each target works on a fresh machine: what it needs is set up by itself (deploy/dev/venv.sh, deploy/lab/tools.py).
+.PHONY: demo test lint format venv clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+export PYTHON
+RUN = .venv/bin
+
+demo: venv ## the whole loop on this machine; KEEP=1 leaves it up
+	@$(RUN)/python -m deploy.lab $(if $(KEEP),--keep)
+
+test: venv ## unit tests, recordings, promtool, and the loop end to end
+	$(RUN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: venv ## style, types, import contracts, docstrings
+	$(RUN)/ruff format --check --diff .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/interrogate --quiet exporter actuator deploy tests
+
+format: venv
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+venv:
+	@deploy/dev/venv.sh
+
+clean: ## forget the environment and the unpacked tools
+	rm -rf .venv .lab
