@@ -1,0 +1,101 @@
+#!/bin/sh
+# Gives the actuator the least it needs in Proxmox VE: two roles, a user that cannot log in, and a token of its own.
+#
+#   role-and-token.sh [-p POOL] [-f FILE]
+#
+#     -p POOL  only the guests of this pool may be moved (without it: every guest; the actuator's own allow-list has the
+#              last word either way)
+#     -f FILE  where the token's secret goes, mode 0600; by default /etc/wattshift/proxmox-token
+#
+# Run it as root on one node of the cluster. Running it again changes nothing, or finishes what was left undone.
+set -eu
+umask 077
+
+USER_ID=wattshift@pve
+TOKEN=actuator
+POOL=
+FILE=/etc/wattshift/proxmox-token
+
+die() {
+    echo "role-and-token: $*" >&2
+    exit 1
+}
+
+while getopts p:f: option; do
+    case $option in
+    p) POOL=$OPTARG ;;
+    f) FILE=$OPTARG ;;
+    *) die "usage: role-and-token.sh [-p POOL] [-f FILE]" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -eq 0 ] || die "what is '$1'? usage: role-and-token.sh [-p POOL] [-f FILE]"
+command -v pveum >/dev/null || die "pveum is not here: run this as root on a Proxmox VE node."
+
+guests=/vms
+[ -z "$POOL" ] || guests=/pool/$POOL
+
+# Lists come as JSON, compact or pretty as the version has it; without white space a fixed string finds an entry.
+has() { # has ENTRY LIST-COMMAND...
+    entry=$1
+    shift
+    list=$("$@" --output-format json) || die "'$*' failed: are you root, and has the cluster quorum?"
+    case $(printf %s "$list" | tr -d '[:space:]') in *"$entry"*) true ;; *) false ;; esac
+}
+
+role() { # role NAME PRIVILEGES
+    if has "\"roleid\":\"$1\"" pveum role list; then
+        pveum role modify "$1" --privs "$2"
+    else
+        pveum role add "$1" --privs "$2"
+    fi
+}
+
+# Looks before it creates: a secret is shown only once, so it needs a place, and one that holds no other secret.
+user=missing token=missing
+if has "\"userid\":\"$USER_ID\"" pveum user list; then
+    user=there
+    if has "\"tokenid\":\"$TOKEN\"" pveum user token list "$USER_ID"; then
+        token=there
+    fi
+fi
+if [ $token = there ] && [ ! -s "$FILE" ]; then
+    die "token $USER_ID!$TOKEN exists, but its secret is not in $FILE, and Proxmox shows a secret only once." \
+        "If you have it, write it there; if not: pveum user token remove $USER_ID $TOKEN, and run this again."
+fi
+if [ $token = missing ] && [ -s "$FILE" ]; then
+    die "$FILE holds a secret, but token $USER_ID!$TOKEN does not exist. Move the file away and run this again."
+fi
+
+# Moving guests and seeing them: /vms/{vmid} in the API's permission checks.
+role WattshiftMove "VM.Migrate VM.Audit"
+# Seeing the cluster's state and the tasks of others (/cluster/status, /nodes/{node}/tasks), and whether storages are active.
+role WattshiftWatch "Sys.Audit Datastore.Audit"
+
+# No password: this user works through its token alone.
+if [ $user = missing ]; then
+    pveum user add "$USER_ID" --comment "Wattshift actuator"
+fi
+
+if [ $token = missing ]; then
+    mkdir -p "$(dirname "$FILE")"
+    answer=$(mktemp "$FILE.XXXXXX")
+    trap 'rm -f "$answer"' EXIT
+    # The secret goes from pveum into the file: never on the screen, in an argument or in the environment.
+    pveum user token add "$USER_ID" "$TOKEN" --privsep 1 --comment "Wattshift actuator" --output-format json >"$answer"
+    sed -i -n 's/.*"value"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$answer"
+    [ -s "$answer" ] || die "pveum's answer has no secret in it: pveum user token remove $USER_ID $TOKEN, and run this again."
+    mv "$answer" "$FILE"
+fi
+
+# A token with separated privileges may do what both it and its user may.
+pveum acl modify "$guests" --users "$USER_ID" --roles WattshiftMove
+pveum acl modify "$guests" --tokens "$USER_ID!$TOKEN" --roles WattshiftMove
+pveum acl modify / --users "$USER_ID" --roles WattshiftWatch
+pveum acl modify / --tokens "$USER_ID!$TOKEN" --roles WattshiftWatch
+
+cat <<END
+Token $USER_ID!$TOKEN may see the cluster and move the guests under $guests. Its secret is in $FILE.
+On the actuator's machine, put that file where proxmox.token_file in its configuration points, and let it be read by
+the actuator alone: chown root:wattshift-actuator FILE && chmod 0640 FILE
+END
