@@ -1,0 +1,84 @@
+"""What the routers work with, and how they get at it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CollectorRegistry
+
+from actuator.adapters.store import Store
+from actuator.api.body import BodyLimits
+from actuator.api.intake import Intake
+from actuator.api.problems import refused
+from actuator.auth import Tokens
+from actuator.policy.rules import Mode
+
+
+class Worker(Protocol):
+    """The part of the runner that the way in knows."""
+
+    def notify(self) -> None:
+        """Look for work at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that outlives a request.
+
+    Attributes:
+        store: Episodes, jobs and the pause.
+        intake: Takes alerts and orders.
+        tokens: Who may call.
+        registry: What ``/metrics`` shows.
+        worker: Does the jobs.
+        leading: Whether this process is the one that does them.
+        clock: Unix seconds.
+        mode: Observe or act.
+        body_limits: How much of a body is read.
+        events_poll_seconds: How often a stream of events looks for new ones.
+    """
+
+    store: Store
+    intake: Intake
+    tokens: Tokens
+    registry: CollectorRegistry
+    worker: Worker
+    leading: Callable[[], bool]
+    clock: Callable[[], float]
+    mode: Mode
+    body_limits: BodyLimits = field(default_factory=BodyLimits)
+    events_poll_seconds: float = 0.25
+
+
+async def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)  # noqa: S101 - tells the type checker what app.py put there
+    return services
+
+
+Wired = Annotated[Services, Depends(_services)]
+
+_bearer = HTTPBearer(auto_error=False, description="The content of one of the files under `tokens`.")
+
+
+async def caller(
+    services: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> str:
+    """Return the name of the token that calls; every router under ``/api/`` asks for it before anything else.
+
+    Raises:
+        Refused: 401, when there is none or nobody's.
+    """
+    name = services.tokens.holder(credentials.credentials) if credentials else None
+    if name is None:
+        raise refused(
+            401,
+            "Send 'Authorization: Bearer TOKEN' with the content of one of the configured token files.",
+            headers={"WWW-Authenticate": 'Bearer realm="wattshift"', "Connection": "close"},
+        )
+    return name
+
+
+Caller = Annotated[str, Depends(caller)]

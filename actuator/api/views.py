@@ -1,0 +1,124 @@
+"""Jobs as the API shows them: times in RFC 3339, absent things null."""
+
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from actuator.policy.jobs import Failure, Job, JobEvent, JobState, Outcome, Progress
+from actuator.policy.orders import Order
+from actuator.policy.reasons import Reason
+
+
+class EventView(BaseModel):
+    """One line of a job's history.
+
+    Attributes:
+        id: Grows; a reader of the stream resumes after it.
+        at: When.
+        state: The job's state after it.
+        message: A sentence.
+        detail: Facts: stage, upid, progress.
+    """
+
+    id: int
+    at: datetime
+    state: JobState
+    message: str
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: JobEvent) -> Self:
+        """Show this event."""
+        return cls(id=event.id, at=_utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
+
+
+class JobView(BaseModel):
+    """A job.
+
+    Attributes:
+        id: Its key.
+        state: Where it stands; the middle states are the workflow's steps.
+        reason: ``accepted``, or why nothing was done.
+        message: The newest sentence about it.
+        failure: Why it failed, exactly when it did.
+        order: What was asked for, and by whom.
+        episode_id: The alert's episode; null for an order by hand.
+        vmid: The guest, once decided.
+        source: Where it was when the job began.
+        target: Where it goes, or the node to wake, once decided.
+        guest_node: Where the guest was seen last.
+        upid: The Proxmox task that is followed.
+        progress: Of the live migration.
+        outcome: What the migration cost.
+        cancel_requested: Whether somebody asked to cancel.
+        created_at: When it was accepted.
+        updated_at: When it changed last.
+        finished_at: When it ended.
+    """
+
+    id: str
+    state: JobState
+    reason: Reason
+    message: str
+    failure: Failure | None
+    order: Order
+    episode_id: str | None
+    vmid: int | None
+    source: str | None
+    target: str | None
+    guest_node: str | None
+    upid: str | None
+    progress: Progress | None
+    outcome: Outcome | None
+    cancel_requested: bool
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Show this job."""
+        return cls(**_shown(job))
+
+
+class JobDetail(JobView):
+    """A job with its history.
+
+    Attributes:
+        events: Oldest first.
+    """
+
+    events: list[EventView]
+
+    @classmethod
+    def with_events(cls, job: Job, events: list[JobEvent]) -> Self:
+        """Show this job and its history."""
+        return cls(**_shown(job), events=[EventView.of(event) for event in events])
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "state": job.state,
+        "reason": job.reason,
+        "message": job.message,
+        "failure": job.failure,
+        "order": job.order,
+        "episode_id": job.episode_id,
+        "vmid": job.vmid,
+        "source": job.source,
+        "target": job.target,
+        "guest_node": job.guest_node,
+        "upid": job.checkpoint.upid,
+        "progress": job.checkpoint.progress,
+        "outcome": job.checkpoint.outcome,
+        "cancel_requested": job.cancel_requested,
+        "created_at": _utc(job.created_at),
+        "updated_at": _utc(job.updated_at),
+        "finished_at": None if job.finished_at is None else _utc(job.finished_at),
+    }
+
+
+def _utc(unix: float) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)

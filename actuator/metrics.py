@@ -1,0 +1,140 @@
+"""The actuator's metrics. What the store knows is counted there at each scrape; what passes by is counted here.
+
+A failed job is a firing metric: ``wattshift_jobs{state="failed"}`` counts the failed jobs that the store knows and so
+grows with each one, across restarts, and ``wattshift_failed_jobs{failure}`` says why. An alert rule asks for
+``increase(wattshift_failed_jobs[1h]) > 0``. When the store cannot be read, its figures are absent, not 0, and
+``wattshift_store_up`` is 0.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from actuator.errors import StoreUnavailable
+from actuator.policy.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from actuator.policy.jobs import Failure, JobState
+
+_STEP_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_WAKE_BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600)
+_DOWNTIME_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10)
+_MIGRATION_BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+class Countable(Protocol):
+    """The part of the store that a scrape reads."""
+
+    def counts(self) -> Mapping[JobState, int]:
+        """Jobs by state, every state."""
+
+    def failure_counts(self) -> Mapping[Failure, int]:
+        """Failed jobs by cause, every cause."""
+
+    def paused(self) -> str | None:
+        """Why work is paused, or None."""
+
+
+class Metrics:
+    """Everything that ``/metrics`` shows; to the workflow, its observer."""
+
+    def __init__(self, store: Countable) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "wattshift_decisions", "Decisions on alerts and orders, by reason.", ["reason"], registry=self.registry
+        )
+        for reason in Reason:
+            self._decisions.labels(reason)  # a series that begins at 0 lets increase() see the first one
+        self._steps = Histogram(
+            "wattshift_step_duration_seconds",
+            "How long a job stayed in a step.",
+            ["step"],
+            buckets=_STEP_BUCKETS,
+            registry=self.registry,
+        )
+        self._wakes = Histogram(
+            "wattshift_wake_duration_seconds",
+            "From the first request to wake until the node was a member of its cluster.",
+            ["node", "method"],
+            buckets=_WAKE_BUCKETS,
+            registry=self.registry,
+        )
+        self._downtime = Histogram(
+            "wattshift_migration_downtime_seconds",
+            "How long guests stood still at the end of their migration.",
+            buckets=_DOWNTIME_BUCKETS,
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "wattshift_migration_duration_seconds",
+            "How long migrations took.",
+            buckets=_MIGRATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._leader = Gauge(
+            "wattshift_leader", "Whether this process is the one that does the jobs.", registry=self.registry
+        )
+        Gauge("wattshift_build_info", "The version that runs; always 1.", ["version"], registry=self.registry).labels(
+            importlib.metadata.version("wattshift")
+        ).set(1)
+        self.registry.register(_Stored(store))
+
+    def decided(self, reason: Reason) -> None:
+        """Count a decision."""
+        self._decisions.labels(reason).inc()
+
+    def step_finished(self, step: str, seconds: float) -> None:
+        """Observe that a job left a step."""
+        self._steps.labels(step).observe(seconds)
+
+    def woken(self, node: str, method: str, seconds: float) -> None:
+        """Observe that a node that we woke is a member of its cluster."""
+        self._wakes.labels(node, method).observe(seconds)
+
+    def migrated(self, downtime: float | None, duration: float | None) -> None:
+        """Observe what a migration cost, as far as its log told."""
+        if downtime is not None:
+            self._downtime.observe(downtime)
+        if duration is not None:
+            self._duration.observe(duration)
+
+    def leading(self, leads: bool) -> None:  # noqa: FBT001 - the workflow's Observer says it so
+        """Remember whether this process leads."""
+        self._leader.set(leads)
+
+
+class _Stored(Collector):
+    """Counts what is in the store when asked."""
+
+    def __init__(self, store: Countable) -> None:
+        self._store = store
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Describe nothing, so that being registered does not read the store."""
+        return []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Read the store once and return its families."""
+        try:
+            states, failures, paused = self._store.counts(), self._store.failure_counts(), self._store.paused()
+        except StoreUnavailable:
+            return [_store_up(0)]
+        jobs = GaugeMetricFamily("wattshift_jobs", "Jobs in the store, by state.", labels=["state"])
+        for state, number in states.items():
+            jobs.add_metric([state], number)
+        failed = GaugeMetricFamily("wattshift_failed_jobs", "Failed jobs in the store, by cause.", labels=["failure"])
+        for failure, number in failures.items():
+            failed.add_metric([failure], number)
+        pause = GaugeMetricFamily("wattshift_paused", "Whether an operator has paused work.", value=paused is not None)
+        return [jobs, failed, pause, _store_up(1)]
+
+
+def _store_up(value: int) -> GaugeMetricFamily:
+    return GaugeMetricFamily("wattshift_store_up", "Whether the database could be read for this scrape.", value=value)

@@ -1,0 +1,144 @@
+"""The HTTP side on a real database, with a worker that only notes that it was told of work."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from starlette.testclient import TestClient
+
+from actuator.adapters.store import Store
+from actuator.api import application
+from actuator.api.body import BodyLimits
+from actuator.api.intake import Intake
+from actuator.api.services import Services
+from actuator.auth import Tokens
+from actuator.metrics import Metrics
+from actuator.policy.jobs import Job, JobState
+from actuator.policy.rules import Mode, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+RECORDINGS = Path(__file__).parents[2] / "fixtures" / "alertmanager"
+RECORDED_AT = 1795364427.0
+"""A few seconds after the alerts of the recordings began."""
+
+TOKEN = "correct-horse-battery-staple"
+RULES = Rules(
+    mode=Mode.ACT,
+    nodes=frozenset({"pve", "pve2", "pve3", "pve4"}),
+    wakeable=frozenset({"pve"}),
+    allowed_vmids=frozenset({100, 101}),
+    allowed_tag=None,
+    cooldown_seconds=600,
+    daily_limit=4,
+    episode_limit=3,
+    parallel_limit=2,
+    breaker_failures=3,
+    breaker_seconds=3600,
+    alert_max_age_seconds=3600,
+    memory_reserve_bytes=0,
+)
+
+
+class Bell:
+    """A worker that counts how often it was told of work."""
+
+    def __init__(self) -> None:
+        self.rung = 0
+
+    def notify(self) -> None:
+        """Count."""
+        self.rung += 1
+
+
+@dataclass
+class World:
+    """Everything that a test of the HTTP side holds in its hands."""
+
+    folder: Path
+    rules: Rules = RULES
+    body_limits: BodyLimits = field(default_factory=BodyLimits)
+    now: float = RECORDED_AT
+    bell: Bell = field(default_factory=Bell)
+
+    def __post_init__(self) -> None:
+        self.database = self.folder / "actuator.db"
+        self.store = Store.open(f"sqlite:///{self.database}", busy_seconds=5.0)
+        self.store.upgrade()
+        self.metrics = Metrics(self.store)
+        self.app: FastAPI = application.build(
+            Services(
+                store=self.store,
+                intake=Intake(
+                    self.store, self.rules, clock=self.clock, decided=self.metrics.decided, notify=self.bell.notify
+                ),
+                tokens=Tokens({"alertmanager": TOKEN}),
+                registry=self.metrics.registry,
+                worker=self.bell,
+                leading=lambda: True,
+                clock=self.clock,
+                mode=self.rules.mode,
+                body_limits=self.body_limits,
+                events_poll_seconds=0.01,
+            )
+        )
+        self.client = TestClient(self.app, headers={"Authorization": f"Bearer {TOKEN}"}, raise_server_exceptions=False)
+
+    def clock(self) -> float:
+        """The present, which only the test moves."""
+        return self.now
+
+    def post_alerts(self, body: object) -> Any:
+        """Send a webhook body."""
+        return self.client.post("/api/v1/alerts", json=body)
+
+    def lead(self, job_id: str, state: JobState, **changes: Any) -> Job:
+        """Do what the leader would: take a job to a state, writing history."""
+        job = self.store.job(job_id)
+        assert job is not None
+        ended = self.now if state in {JobState.SUCCEEDED, JobState.FAILED, JobState.SKIPPED} else None
+        job = replace(job, state=state, updated_at=self.now, finished_at=ended, **changes)
+        self.store.save(job, epoch=self.epoch, message=f"now {state}")
+        return job
+
+    def break_database(self) -> None:
+        """Put something else in the place of the database."""
+        self.store.close()
+        for file in self.folder.glob("actuator.db*"):
+            file.write_bytes(b"no database at all " * 1000)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of a leader that exists from the first question on."""
+        if not hasattr(self, "_epoch"):
+            self._epoch = self.store.next_epoch()
+        return self._epoch
+
+
+def recorded(name: str) -> Any:
+    """The body of a webhook that a real Alertmanager sent."""
+    return json.loads((RECORDINGS / f"{name}.json").read_text())["body"]
+
+
+@contextmanager
+def served(world: World) -> Iterator[tuple[str, int]]:
+    """A real server on the loopback, for what only a real connection shows."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(world.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join()
