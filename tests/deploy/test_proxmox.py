@@ -104,7 +104,7 @@ def test_secret_goes_into_its_file_and_nowhere_else(node: Node) -> None:
     """The file holds the secret alone, for its owner only; the screen shows where it is, not what it is."""
     done = node.run()
 
-    assert node.secret_file.read_text() == f"{SECRET}\n"
+    assert node.secret_file.read_text().splitlines() == [SECRET]
     assert stat.S_IMODE(node.secret_file.stat().st_mode) == 0o600
     assert list(node.secret_file.parent.iterdir()) == [node.secret_file]
     assert SECRET not in done.stdout
@@ -120,7 +120,7 @@ def test_second_run_keeps_the_token(node: Node) -> None:
 
     assert done.returncode == 0, done.stdout
     assert node.changes() == [["role", "modify", *MOVE], ["role", "modify", *WATCH], *acls("/vms")]
-    assert node.secret_file.read_text() == f"{SECRET}\n"
+    assert node.secret_file.read_text().splitlines() == [SECRET]
 
 
 def test_a_pool_narrows_what_may_be_moved(node: Node) -> None:
@@ -165,7 +165,7 @@ def test_run_after_a_run_that_died_half_way(node: Node) -> None:
 
     assert done.returncode == 0, done.stdout
     assert node.state["role"]["WattshiftMove"] == "VM.Migrate VM.Audit"
-    assert node.secret_file.read_text() == f"{SECRET}\n"
+    assert node.secret_file.read_text().splitlines() == [SECRET]
 
 
 def test_a_pveum_that_fails_ends_the_script(node: Node) -> None:
