@@ -10,7 +10,8 @@
     ├── Temporary                   look again later; carries how much later
     │   ├── ProxmoxUnreachable      surely not executed: no connection, or 595
     │   ├── ProxmoxAmbiguous        outcome unknown: 596-599, a read timeout, a dropped connection
-    │   └── ProxmoxNotReady         answered, and said not now: no quorum, a lock
+    │   └── ProxmoxNotReady         answered, and said not now: no quorum
+    │       └── GuestLocked         ... because another operation on the guest holds its lock
     └── Permanent                   trying again cannot help
         ├── ProxmoxDenied           401 or 403: the token or its privileges
         └── ProxmoxRefused          any other answer that is an error; carries status and reason phrase
@@ -67,7 +68,11 @@ class ProxmoxAmbiguous(Temporary):
 
 
 class ProxmoxNotReady(Temporary):
-    """Proxmox answered that it cannot now (no quorum, a lock that somebody else holds)."""
+    """Proxmox answered that it cannot now (no quorum, a busy lock file)."""
+
+
+class GuestLocked(ProxmoxNotReady):
+    """A backup, a snapshot, a migration ... holds the guest's lock; it ends by itself and is never broken."""
 
 
 class ProxmoxDenied(Permanent):

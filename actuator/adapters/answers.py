@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from actuator.errors import (
+    GuestLocked,
     Permanent,
     ProxmoxAmbiguous,
     ProxmoxDenied,
@@ -29,11 +30,11 @@ _OUTCOME_UNKNOWN = frozenset({502, 503, 504, 596, 597, 598, 599})  # 502 to 504 
 _PERMISSION = re.compile(r"Permission check failed \((?P<path>[^,]+), (?P<privileges>.+)\)")
 _NOT_NOW = re.compile(
     r"cluster not ready - no quorum\?"
-    r"|VM is locked \(.+\)"
     r"|can't lock file .+ - got timeout"
     r"|got lock (?:request )?timeout"
     r"|ipcc_send_rec\[\d+\] failed"  # pmxcfs is restarting
 )
+_LOCKED = re.compile(r"VM is locked(?: \(.+\))?")
 _AMBIGUOUS_PAUSE = 5.0
 """Seconds before looking again, so that a request which is still on its way can show up as a task."""
 
@@ -61,6 +62,8 @@ def error_of(call: str, status: int, reason: str, errors: Mapping[str, object] |
         )
     if status in _OUTCOME_UNKNOWN:
         return ProxmoxAmbiguous(f"Proxmox gave no clear answer ({said})", after=_AMBIGUOUS_PAUSE)
+    if _LOCKED.search(reason):
+        return GuestLocked(f"another operation holds the guest's lock ({said}): it is waited for, never broken")
     if _NOT_NOW.search(reason):
         return ProxmoxNotReady(f"Proxmox cannot do this now ({said})")
     details = "; ".join(f"{name}: {str(text).strip()}" for name, text in sorted((errors or {}).items()))

@@ -6,6 +6,7 @@ import pytest
 
 from actuator.adapters.answers import error_of
 from actuator.errors import (
+    GuestLocked,
     Permanent,
     ProxmoxAmbiguous,
     ProxmoxDenied,
@@ -25,8 +26,8 @@ from tests.actuator.adapters.recordings import refusal
         ("forbidden", ProxmoxDenied),
         ("bot-cluster-status", ProxmoxDenied),
         ("node-off-595", ProxmoxUnreachable),
-        ("preconditions-locked", ProxmoxNotReady),
-        ("migrate-locked", ProxmoxNotReady),
+        ("preconditions-locked", GuestLocked),
+        ("migrate-locked", GuestLocked),
         ("no-quorum-preconditions", ProxmoxNotReady),
         ("no-quorum-migrate", ProxmoxNotReady),
         ("preconditions-no-such-vm", ProxmoxRefused),

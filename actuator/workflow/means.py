@@ -1,0 +1,69 @@
+"""What the steps work with: the outside world, the rules, and the memory they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actuator.adapters.proxmox import Proxmox
+    from actuator.adapters.store import Store
+    from actuator.adapters.waking import Waker
+    from actuator.policy.cluster import Cluster, Guest
+    from actuator.policy.jobs import Job
+    from actuator.policy.rules import Rules
+    from actuator.workflow.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The steps' hands and eyes; all usable from several threads."""
+
+    proxmox: Proxmox
+    waker: Waker
+    store: Store
+    rules: Rules
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The move that a job is about, once preflight has decided it."""
+
+    vmid: int
+    source: str
+    target: str
+
+
+def move_of(job: Job) -> Move:
+    """The job's move.
+
+    Raises:
+        ValueError: The job has come past preflight without a decision, a defect of ours.
+    """
+    if job.vmid is None or job.source is None or job.target is None:
+        raise ValueError(f"job {job.id} is {job.state} without a guest, a source and a target")
+    return Move(job.vmid, job.source, job.target)
+
+
+def target_of(job: Job) -> str:
+    """The node to wake or to move to.
+
+    Raises:
+        ValueError: The job has come past preflight without a decision, a defect of ours.
+    """
+    if job.target is None:
+        raise ValueError(f"job {job.id} is {job.state} without a target")
+    return job.target
+
+
+def look(job: Job, means: Means) -> tuple[Job, Cluster, Guest | None]:
+    """Look at the cluster; the job remembers where its guest was seen.
+
+    Raises:
+        Temporary: Proxmox gave no usable answer now.
+        Permanent: It will give none.
+    """
+    cluster = means.proxmox.cluster()
+    guest = None if job.vmid is None else cluster.guests.get(job.vmid)
+    return (job if guest is None else replace(job, guest_node=guest.node)), cluster, guest

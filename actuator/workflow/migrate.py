@@ -1,0 +1,123 @@
+"""Asking for the migration, exactly once as far as that can be had.
+
+Before the request goes out, the guest's earlier migrations are written down; so whatever happens to the request, its
+answer or this process, a migration that is not among them is ours, and is followed instead of asking again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actuator.errors import GuestLocked, ProxmoxRefused
+from actuator.policy.decide import at_migration
+from actuator.policy.jobs import Failure, JobState
+from actuator.policy.reasons import Reason
+from actuator.workflow.follow import follow
+from actuator.workflow.means import look, move_of
+from actuator.workflow.result import advance, fail, sentence, skip, stay
+
+if TYPE_CHECKING:
+    from actuator.adapters.tasks import Task
+    from actuator.policy.cluster import Guest
+    from actuator.policy.jobs import Job
+    from actuator.workflow.means import Means
+    from actuator.workflow.result import StepResult
+
+
+def migrate(job: Job, means: Means, now: float) -> StepResult:
+    """Follow the task when there is one; else look, and ask for the migration."""
+    if job.checkpoint.upid is not None:
+        return follow(job, means, now)
+    move = move_of(job)
+    job, _, guest = look(job, means)
+    tasks = means.proxmox.migration_tasks(move.source, move.vmid)
+    known = job.checkpoint.known_upids
+    if known is not None and (ours := [task for task in tasks if task.upid not in known]):
+        return _adopted(job, ours, now)
+    if guest is None or guest.node != move.source:
+        return _elsewhere(job, guest)
+    if known is None:
+        return _prepared(job, guest, tasks, means, now)
+    return _asked(job, guest, means, now)
+
+
+def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: float) -> StepResult:
+    """The last look; then write down what there is already, so that ours can be told from it."""
+    move = move_of(job)
+    if any(task.running for task in tasks):
+        return _locked(job, f"Guest {move.vmid} is being migrated by somebody else.", means, now)
+    if guest.lock is not None:
+        return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
+    try:
+        preconditions = means.proxmox.preconditions(move.source, move.vmid)
+    except GuestLocked as error:
+        return _locked(job, sentence(str(error)), means, now)
+    decision = at_migration(guest, move.target, preconditions)
+    if not decision.act:
+        return skip(job, decision.reason, decision.message)
+    checkpoint = replace(
+        job.checkpoint,
+        known_upids=tuple(task.upid for task in tasks),
+        attempts=job.checkpoint.attempts + 1,
+        moved_at=now,
+    )
+    return stay(replace(job, checkpoint=checkpoint), 0.0)
+
+
+def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
+    """Send the request; no trace of an earlier one was found."""
+    move = move_of(job)
+    try:
+        upid = means.proxmox.migrate(move.source, move.vmid, move.target, online=guest.status != "stopped")
+    except GuestLocked as error:
+        # Perhaps by an earlier request of ours that is only now becoming a task: the next tick looks for it first.
+        return _locked(job, sentence(str(error)), means, now)
+    except ProxmoxRefused:
+        job, _, guest_now = look(job, means)
+        if guest_now is None or guest_now.node != move.target:
+            raise
+        return advance(job, JobState.VERIFYING, f"Guest {move.vmid} has come to {move.target}.")
+    checkpoint = replace(job.checkpoint, upid=upid, log_lines=0, progress=None, moved_at=now)
+    return stay(
+        replace(job, checkpoint=checkpoint),
+        means.timing.poll_seconds,
+        f"Asked Proxmox to migrate guest {move.vmid} from {move.source} to {move.target}.",
+        upid=upid,
+    )
+
+
+def _adopted(job: Job, ours: list[Task], now: float) -> StepResult:
+    """Follow a migration that began after we made ready to ask: the answer that told its id was lost."""
+    task = next((task for task in ours if task.running), ours[-1])
+    checkpoint = replace(job.checkpoint, upid=task.upid, log_lines=0, progress=None, moved_at=now)
+    return stay(
+        replace(job, checkpoint=checkpoint),
+        0.0,
+        "Found the migration that was asked for; its answer had been lost.",
+        upid=task.upid,
+    )
+
+
+def _locked(job: Job, message: str, means: Means, now: float) -> StepResult:
+    """Wait for a lock to end by itself, within limits."""
+    began = now if job.checkpoint.step_started_at is None else job.checkpoint.step_started_at
+    if now - began >= means.timing.ready_timeout_seconds:
+        return skip(job, Reason.GUEST_LOCKED, f"{message} It was waited for; order the move again when that has ended.")
+    return stay(job, means.timing.poll_seconds, None if job.message == message else message)
+
+
+def _elsewhere(job: Job, guest: Guest | None) -> StepResult:
+    """The guest is not where it was: somebody else's doing before we asked; after it, arrived or lost."""
+    asked = job.checkpoint.known_upids is not None
+    if guest is None:
+        reason, message = Reason.GUEST_NOT_FOUND, f"Guest {job.vmid} is no longer in the cluster."
+    elif guest.node == job.target:
+        reason, message = Reason.GUEST_ALREADY_THERE, f"Guest {job.vmid} is on {job.target} already."
+        if asked:
+            return advance(job, JobState.VERIFYING, f"Guest {job.vmid} has come to {job.target}.")
+    else:
+        reason, message = Reason.GUEST_ELSEWHERE, f"Guest {job.vmid} is on {guest.node} now: somebody moved it."
+    if not asked:
+        return skip(job, reason, f"{message} Nothing was asked for.")
+    return fail(job, Failure.NOT_PROVEN, f"{message} It was to go to {job.target}: see the tasks of {job.source}.")

@@ -1,0 +1,92 @@
+"""What is told of a job's way: metrics through the observer, events through the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from actuator.policy.jobs import JobState
+
+if TYPE_CHECKING:
+    from actuator.policy.jobs import Job
+    from actuator.policy.reasons import Reason
+    from actuator.workflow.result import StepResult
+
+_log = structlog.get_logger(__name__)
+
+_OWN = frozenset({"job", "message", "reason", "failure", "vmid", "source", "target", "guest_node", "upid"})
+
+
+class Observer(Protocol):
+    """Who keeps the figures. Called from several threads."""
+
+    def step_finished(self, step: str, seconds: float) -> None:
+        """A step has come to its end, whatever that was."""
+        ...
+
+    def woken(self, node: str, method: str, seconds: float) -> None:
+        """A node has joined the cluster so long after it was first asked to wake."""
+        ...
+
+    def migrated(self, downtime: float | None, duration: float | None) -> None:
+        """A guest has arrived; seconds, as far as its task told them."""
+        ...
+
+    def decided(self, reason: Reason) -> None:
+        """It was decided with Proxmox's view whether to go on."""
+        ...
+
+    def leading(self, leads: bool) -> None:  # noqa: FBT001 - the one thing it is about
+        """Whether this process leads now."""
+        ...
+
+
+def report(before: Job, saved: StepResult, method: str, observer: Observer) -> None:
+    """Tell what one saved tick has changed.
+
+    Args:
+        before: The job before the tick.
+        saved: What was saved.
+        method: How nodes are woken.
+        observer: Who keeps the figures.
+    """
+    after = saved.job
+    if saved.message is not None:
+        tell = _log.error if after.state is JobState.FAILED else _log.info
+        tell(
+            f"job.{after.state}" if after.state != before.state else "job.news",
+            job=after.id,
+            message=saved.message,
+            reason=str(after.reason),
+            failure=None if after.failure is None else str(after.failure),
+            vmid=after.vmid,
+            source=after.source,
+            target=after.target,
+            guest_node=after.guest_node,
+            upid=after.checkpoint.upid or before.checkpoint.upid,
+            **{key: value for key, value in saved.detail.items() if key not in _OWN},
+        )
+    if after.state == before.state:
+        return
+    began = before.checkpoint.step_started_at
+    seconds = 0.0 if began is None else max(0.0, after.updated_at - began)
+    if before.state is not JobState.QUEUED:
+        observer.step_finished(str(before.state), seconds)
+    if after.state is JobState.SKIPPED or (
+        before.state is JobState.PREFLIGHT and after.state in {JobState.WAKING, JobState.AWAITING_READY}
+    ):
+        observer.decided(after.reason)
+    if before.state is JobState.WAKING and after.state is JobState.AWAITING_READY:
+        _woken(after, seconds, method, observer)
+    if before.state is JobState.VERIFYING and after.state is JobState.SUCCEEDED:
+        outcome = after.checkpoint.outcome
+        observer.migrated(
+            None if outcome is None else outcome.downtime_seconds,
+            None if outcome is None else outcome.duration_seconds,
+        )
+
+
+def _woken(job: Job, seconds: float, method: str, observer: Observer) -> None:
+    if job.checkpoint.woken and job.target is not None:
+        observer.woken(job.target, method, seconds)

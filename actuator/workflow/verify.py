@@ -1,0 +1,80 @@
+"""Proving that the guest arrived: its task ended well, and the cluster shows it on the target, running and unlocked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actuator.errors import ProxmoxRefused, ProxmoxUnreachable
+from actuator.policy.jobs import Failure, JobState
+from actuator.workflow.await_ready import UNMANAGED
+from actuator.workflow.means import look, move_of
+from actuator.workflow.result import advance, fail, stay
+
+if TYPE_CHECKING:
+    from actuator.policy.cluster import Guest
+    from actuator.policy.jobs import Job
+    from actuator.workflow.means import Means
+    from actuator.workflow.result import StepResult
+
+
+def verify(job: Job, means: Means, now: float) -> StepResult:
+    """Look until it is proven, for a bounded time, since statistics lag behind."""
+    move = move_of(job)
+    job, _, guest = look(job, means)
+    doubt = _doubt(guest, move.target)
+    if doubt is None:
+        return advance(job, JobState.SUCCEEDED, _told(job, means), **_cost(job))
+    patience = means.timing.verify_timeout_seconds
+    began = now if job.checkpoint.step_started_at is None else job.checkpoint.step_started_at
+    if now - began >= patience:
+        return fail(
+            job,
+            Failure.NOT_PROVEN,
+            f"Guest {move.vmid} is not proven to run on {move.target} after {patience:.0f} s: {doubt}. "
+            f"Look at it in Proxmox before anything else is done with it.",
+            guest_node=job.guest_node,
+        )
+    return stay(job, means.timing.poll_seconds)
+
+
+def _doubt(guest: Guest | None, target: str) -> str | None:
+    """What is not as it should be, or None."""
+    if guest is None:
+        return "it is not in the cluster"
+    if guest.node != target:
+        return f"it is on {guest.node} ({guest.status})"
+    if guest.lock is not None:
+        return f"it is there, but locked ({guest.lock})"
+    if guest.status != "running":
+        return f"it is there, but {guest.status}"
+    if guest.ha_state not in UNMANAGED | {"started"}:
+        return f"it is there, but its HA state is {guest.ha_state}"
+    return None
+
+
+def _told(job: Job, means: Means) -> str:
+    move, outcome = move_of(job), job.checkpoint.outcome
+    told = f"Guest {move.vmid} runs on {move.target}."
+    if outcome is not None and outcome.downtime_seconds is not None:
+        told = f"{told} It stood still for {outcome.downtime_seconds * 1000:.0f} ms."
+    upid = job.checkpoint.upid
+    if upid is None:
+        return told
+    try:
+        task = means.proxmox.task(upid)
+    except (ProxmoxUnreachable, ProxmoxRefused):
+        return f"{told} Its task on {move.source} can no longer be read."
+    if task.succeeded and task.exit_status == "OK":
+        return told
+    return f"{told} Its task ended with '{task.exit_status}': see the log of {upid} for what was left behind."
+
+
+def _cost(job: Job) -> dict[str, object]:
+    outcome = job.checkpoint.outcome
+    if outcome is None:
+        return {}
+    return {
+        "downtime_seconds": outcome.downtime_seconds,
+        "duration_seconds": outcome.duration_seconds,
+        "transferred_bytes": outcome.transferred_bytes,
+    }
