@@ -1,0 +1,151 @@
+"""Anything the policy could ever be asked about, for laws that must always hold.
+
+Names and numbers come from small pools, so that they often mean the same thing; figures are arbitrary. Some values
+leave everything free, so that a fair share of decisions is to act.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions
+from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, Outcome, Progress
+from actuator.policy.orders import Action, Order
+from actuator.policy.reasons import Reason
+from actuator.policy.rules import Mode, Rules
+
+NAMES = ("pve", "pve2", "pve3")
+
+names = st.sampled_from(NAMES)
+vmids = st.sampled_from([100, 101, 102])
+seconds = st.floats(allow_nan=False, allow_infinity=False)
+sizes = st.integers(min_value=0, max_value=2**40)
+tags = st.just(frozenset({"wattshift"})) | st.frozensets(st.sampled_from(["wattshift", "db"]))
+
+orders = st.builds(
+    Order,
+    action=st.sampled_from(Action),
+    node=st.none() | names,
+    vmid=st.none() | vmids,
+    target_node=st.none() | names,
+    dry_run=st.booleans(),
+    requested_by=st.text(max_size=8),
+)
+
+rules = st.builds(
+    Rules,
+    mode=st.sampled_from(Mode),
+    nodes=st.just(frozenset(NAMES)) | st.frozensets(names),
+    wakeable=st.just(frozenset(NAMES)) | st.frozensets(names),
+    allowed_vmids=st.just(frozenset({100, 101, 102})) | st.frozensets(vmids),
+    allowed_tag=st.none() | st.just("wattshift"),
+    cooldown_seconds=seconds,
+    daily_limit=st.just(4) | st.integers(),
+    episode_limit=st.just(3) | st.integers(),
+    parallel_limit=st.integers(),
+    breaker_failures=st.integers(),
+    breaker_seconds=seconds,
+    alert_max_age_seconds=st.just(3600.0) | seconds,
+    memory_reserve_bytes=st.just(0) | sizes,
+)
+
+checkpoints = st.builds(
+    Checkpoint,
+    step_started_at=st.none() | seconds,
+    packets_sent=st.integers(min_value=0),
+    last_packet_at=st.none() | seconds,
+    woken=st.booleans(),
+    stages=st.dictionaries(st.text(), seconds),
+    known_upids=st.none() | st.lists(st.text()).map(tuple),
+    upid=st.none() | st.text(),
+    attempts=st.integers(min_value=0),
+    moved_at=st.none() | seconds,
+    log_lines=st.integers(min_value=0),
+    progress=st.none() | st.builds(Progress, sizes, sizes, st.none() | sizes),
+    outcome=st.none() | st.builds(Outcome, st.none() | seconds, st.none() | seconds, st.none() | sizes),
+    failures=st.integers(min_value=0),
+    failing_since=st.none() | seconds,
+)
+
+
+@st.composite
+def jobs(draw: st.DrawFn, live: bool | None = None) -> Job:  # noqa: FBT001 - a strategy's argument, always named
+    """Any job whose fields do not contradict each other."""
+    states = [state for state in JobState if live is None or live == (state not in TERMINAL)]
+    state = draw(st.sampled_from(states))
+    return Job(
+        id=draw(st.text(alphabet="0123456789abcdef", min_size=1, max_size=8)),
+        order=draw(orders),
+        state=state,
+        reason=draw(st.sampled_from(Reason)),
+        message=draw(st.text(max_size=20)),
+        created_at=draw(seconds),
+        updated_at=draw(seconds),
+        episode_id=None,
+        vmid=draw(st.none() | vmids),
+        source=draw(st.none() | names),
+        target=draw(st.none() | names),
+        failure=draw(st.sampled_from(Failure)) if state is JobState.FAILED else None,
+        guest_node=draw(st.none() | names),
+        finished_at=draw(seconds) if state in TERMINAL else None,
+        cancel_requested=draw(st.booleans()),
+        checkpoint=draw(checkpoints),
+    )
+
+
+histories = st.just(History()) | st.builds(
+    History,
+    paused=st.none() | st.just("why"),
+    live_jobs=st.lists(jobs(live=True), max_size=2).map(tuple),
+    last_moved_at=st.dictionaries(vmids, seconds),
+    moves_last_day=st.dictionaries(vmids, st.integers(min_value=0, max_value=9)),
+    recent_failures=st.lists(seconds, max_size=4).map(sorted).map(tuple),
+    quarantined=st.dictionaries(names, st.just("never woke")),
+    episode_jobs=st.integers(min_value=0, max_value=5),
+    episode_live=st.booleans(),
+)
+
+_nodes = st.builds(
+    Node,
+    name=names,
+    online=st.booleans(),
+    ha_state=st.sampled_from([None, "online", "maintenance", "unknown"]),
+    memory_bytes=st.none() | sizes,
+    max_memory_bytes=st.none() | sizes,
+)
+
+guests = st.builds(
+    Guest,
+    vmid=vmids,
+    kind=st.sampled_from(["qemu", "qemu", "lxc"]),
+    node=names,
+    status=st.sampled_from(["running", "running", "stopped", "unknown"]),
+    name=st.none() | st.just("web"),
+    template=st.sampled_from([False, False, False, True]),
+    tags=tags,
+    lock=st.sampled_from([None, None, "backup"]),
+    cpu=st.none() | st.floats(min_value=0, max_value=1),
+    max_cpu=st.none() | st.integers(min_value=1, max_value=64),
+    max_memory_bytes=st.none() | sizes,
+)
+
+clusters = st.builds(
+    Cluster,
+    name=st.none() | st.just("lab"),
+    quorate=st.booleans(),
+    nodes=st.lists(_nodes, min_size=2, unique_by=lambda node: node.name).map(
+        lambda nodes: {node.name: node for node in nodes}
+    ),
+    guests=st.lists(guests, min_size=1, unique_by=lambda guest: guest.vmid).map(
+        lambda found: {guest.vmid: guest for guest in found}
+    ),
+)
+
+preconditions = st.just(Preconditions(running=True, allowed_nodes=None)) | st.builds(
+    Preconditions,
+    running=st.booleans(),
+    allowed_nodes=st.none() | st.frozensets(names),
+    obstacles=st.dictionaries(names, st.lists(st.text(max_size=5), max_size=2).map(tuple)),
+    local_disks=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    local_resources=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+)
