@@ -56,6 +56,7 @@ class Child:
             reason = Reason.PERMISSION if isinstance(error, PermissionError) else Reason.MISSING
             raise SourceError(reason, f"cannot start {argv[0]}: {error.strerror}") from error
         self._lock = threading.Lock()
+        self._silent = False
         self._reaped = False
 
     def read(self, seconds: float) -> bytes:
@@ -68,7 +69,9 @@ class Child:
         assert pipe is not None  # noqa: S101 - Popen was asked for one
         if not _ready(pipe.fileno(), seconds):
             raise SourceError(Reason.TIMEOUT, f"{self._name} gave no answer in time")
-        return os.read(pipe.fileno(), _MOST_BYTES)
+        part = os.read(pipe.fileno(), _MOST_BYTES)
+        self._silent = not part
+        return part
 
     def output(self, seconds: float) -> Ended:
         """Return all it says until it ends, which it must within so many seconds; it has ended when this returns.
@@ -103,7 +106,7 @@ class Child:
         assert pipe is not None  # noqa: S101 - Popen was asked for one
         descriptor = os.pidfd_open(self._process.pid)
         try:
-            if _ready(pipe.fileno(), 0):
+            if self._silent:
                 _ready(descriptor, _GRACE_SECONDS)
             self.kill()
             _ready(descriptor, None)

@@ -157,4 +157,4 @@ class Source(Protocol):
         """
 
     def close(self) -> None:
-        """End what it runs, from any thread; a read in progress then ends soon. Safe to call twice."""
+        """End what it runs, from any thread; a read under way, or a later one, then fails soon. Safe to call twice."""

@@ -105,7 +105,8 @@ def _explain(ended: Ended) -> SourceError:
                 Reason.AUTH, "the BMC refused the session: check user, password, privilege, cipher suite"
             )
         return SourceError(
-            Reason.TIMEOUT, f"the BMC did not answer for {ended.seconds:.1f} s: check --dcmi.host and the network"
+            Reason.TIMEOUT,
+            f"no session with the BMC after {ended.seconds:.1f} s: check --dcmi.host, the network and --dcmi.user",
         )
     return SourceError(Reason.PARSE, f"ipmitool (status {ended.status}) said: {said or 'nothing'}")
 

@@ -1,0 +1,166 @@
+"""The DCMI source: what it asks, what it believes, and the real ipmitool where there is no BMC."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.readings import Reason, SourceError
+from exporter.settings import Bmc, Pace
+from exporter.sources.dcmi import ACTIVE, AVERAGE_WATTS, MAX_WATTS, MIN_WATTS, PERIOD, WATTS, Dcmi
+from tests.exporter.recordings import play_ipmitool, write_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deploy.lab.tools import Toolbox
+    from exporter.readings import Sample
+
+BMC = Bmc("bmc.example", 623, "admin", "hunter2", cipher_suite=17, privilege="OPERATOR")
+
+
+def source(folder: Path, bmc: Bmc | None = None, deadline: float = 60.0) -> Dcmi:
+    """Return the source with ``folder`` before the rest of PATH."""
+    return Dcmi(Pace(10.0, deadline), bmc, {"PATH": f"{folder}:{os.environ['PATH']}"})
+
+
+def figures(sample: Sample) -> dict[str, float]:
+    """Return the figures by metric."""
+    return {reading.family: reading.value for reading in sample.readings}
+
+
+def reason(dcmi: Dcmi) -> Reason:
+    """Return why a read gives nothing at all."""
+    with pytest.raises(SourceError) as caught:
+        dcmi.read()
+    return caught.value.reason
+
+
+def test_an_active_meter_gives_all_its_figures(tmp_path: Path) -> None:
+    """The recording's figures, labelled with the target."""
+    play_ipmitool(tmp_path, "active")
+    sample = source(tmp_path).read()
+
+    assert sample.up
+    assert {reading.labels for reading in sample.readings} == {("local",)}
+    assert figures(sample) == {
+        WATTS: 212,
+        MIN_WATTS: 28,
+        MAX_WATTS: 462,
+        AVERAGE_WATTS: 201,
+        PERIOD: 3600,
+        ACTIVE: 1,
+    }
+
+
+def test_an_inactive_meter_gives_no_watts(tmp_path: Path) -> None:
+    """Its zeros are not power: absent, the reason "inactive", and the gauge that says so."""
+    play_ipmitool(tmp_path, "deact")
+    sample = source(tmp_path).read()
+
+    assert not sample.up
+    assert figures(sample) == {ACTIVE: 0}
+    assert [failure.reason for failure in sample.failures] == [Reason.INACTIVE]
+
+
+def test_zero_watts_of_a_running_machine_are_implausible(tmp_path: Path) -> None:
+    """The machine that runs the exporter is on, so 0 W is a lie, whatever the meter says of itself."""
+    play_ipmitool(tmp_path, "activezero")
+    sample = source(tmp_path).read()
+
+    assert not sample.up
+    assert figures(sample) == {ACTIVE: 1}
+    assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
+
+
+@pytest.mark.parametrize("word", ["on", "off"])
+def test_zero_watts_of_a_remote_machine_are_checked_with_its_chassis(tmp_path: Path, word: str) -> None:
+    """A remote chassis that is off may draw 0 W; one that is on may not."""
+    play_ipmitool(tmp_path / "recorded", "activezero")
+    recorded = shlex.quote(str(tmp_path / "recorded" / "ipmitool"))
+    write_program(
+        tmp_path,
+        "ipmitool",
+        f'case "$*" in *"chassis power status") echo Chassis Power is {word};; *) exec {recorded};; esac',
+    )
+    sample = source(tmp_path, BMC).read()
+
+    assert sample.up is (word == "off")
+    assert figures(sample).get(WATTS) == (0.0 if word == "off" else None)
+
+
+def test_65535_is_no_reading(tmp_path: Path) -> None:
+    """All bits set is IPMI's "no reading": absent, and the reason "implausible"."""
+    whole = play_ipmitool(tmp_path / "recorded", "active")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 212 / 65535 /'")
+    sample = source(tmp_path).read()
+
+    assert WATTS not in figures(sample)
+    assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
+
+
+def test_a_lesser_figure_that_cannot_be_is_left_out_alone(tmp_path: Path) -> None:
+    """A BMC that keeps no average still tells its power."""
+    whole = play_ipmitool(tmp_path / "recorded", "active")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 201 / 0 /; s/ 462 / 65535 /'")
+
+    assert figures(source(tmp_path).read()) == {WATTS: 212, MIN_WATTS: 28, PERIOD: 3600, ACTIVE: 1}
+
+
+def test_the_password_is_in_the_environment_and_not_on_the_command_line(tmp_path: Path) -> None:
+    """Every user of a machine may read a command line; ipmitool's -E reads the environment."""
+    play_ipmitool(tmp_path / "recorded", "active")
+    log = shlex.quote(str(tmp_path / "log"))
+    recorded = shlex.quote(str(tmp_path / "recorded" / "ipmitool"))
+    write_program(tmp_path, "ipmitool", f'echo "$IPMI_PASSWORD|$*" > {log}; exec {recorded}')
+    sample = source(tmp_path, BMC).read()
+
+    assert (tmp_path / "log").read_text() == (
+        "hunter2|-I lanplus -H bmc.example -p 623 -N 1 -R 2 -E -U admin -C 17 -L OPERATOR dcmi power reading\n"
+    )
+    assert {reading.labels for reading in sample.readings} == {("bmc.example",)}
+    assert "hunter2" not in repr(BMC)
+
+
+def test_no_ipmitool_is_missing(tmp_path: Path) -> None:
+    """Nothing is invented without the tool."""
+    assert reason(Dcmi(Pace(10.0, 1.0), None, {"PATH": str(tmp_path)})) is Reason.MISSING
+
+
+def test_a_hanging_ipmitool_is_a_timeout(tmp_path: Path) -> None:
+    """A tool that never answers is given up at the deadline."""
+    write_program(tmp_path, "ipmitool", "exec sleep 600")
+
+    assert reason(source(tmp_path, deadline=0.05)) is Reason.TIMEOUT
+
+
+def test_the_real_ipmitool_without_a_device(toolbox: Toolbox, tmp_path: Path) -> None:
+    """On a machine with no BMC driver the real tool's words mean "missing"."""
+    # The tool is told of a device number that no machine has, in place of the default one.
+    real = shlex.quote(str(toolbox.find("ipmitool")))
+    write_program(tmp_path, "ipmitool", f'exec {real} -d 250 "$@"')
+
+    assert reason(source(tmp_path)) is Reason.MISSING
+
+
+def test_the_real_ipmitool_against_silence(toolbox: Toolbox) -> None:
+    """A UDP port that takes everything and answers nothing is a timeout at the deadline."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        bmc = Bmc("127.0.0.1", silent.getsockname()[1], "admin", "secret")
+
+        assert reason(source(toolbox.find("ipmitool").parent, bmc, deadline=0.3)) is Reason.TIMEOUT
+
+
+def test_the_real_ipmitool_against_a_closed_port(toolbox: Toolbox) -> None:
+    """Where nothing listens, the real tool gives up by itself in words it shares with a refusal: still a timeout."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    bmc = Bmc("127.0.0.1", port, "admin", "secret")
+
+    assert reason(source(toolbox.find("ipmitool").parent, bmc)) is Reason.TIMEOUT

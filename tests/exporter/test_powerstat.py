@@ -1,0 +1,202 @@
+"""The powerstat source: one long-lived child, its life and its ends; the tool is played by a script."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.readings import Reason, SourceError
+from exporter.settings import Pace
+from exporter.sources.powerstat import AVERAGE_WATTS, WATTS, WINDOW, Powerstat
+from tests.exporter.recordings import POWERSTAT_MMIO, play_powerstat, write_program
+from tests.exporter.test_child import wait_for_end
+from tests.exporter.worlds import ManualClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.readings import Sample
+
+HEADER = "  Time    User  Nice   Sys  Idle    IO  Run Ctxt/s  IRQ/s  Watts   pkg-0"
+ROW = "16:24:44   0.5   0.0   1.5  97.5   0.5    1   1583    640  {0:6.2f}  {0:6.2f}"
+
+
+def source(folder: Path, clock: ManualClock, deadline: float = 60.0) -> Powerstat:
+    """Return the source with ``folder`` before the rest of PATH."""
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "IPMI_PASSWORD": "secret"}
+    return Powerstat(Pace(1.0, deadline), environment, clock.clock)
+
+
+def figures(sample: Sample, family: str) -> dict[tuple[str, ...], float]:
+    """Return one family's figures by labels."""
+    return {reading.labels: reading.value for reading in sample.readings if reading.family == family}
+
+
+def play_rows(folder: Path, *watts: float, then: str) -> None:
+    """Write a powerstat that prints these rows and then does what the shell is told."""
+    lines = "\n".join([HEADER, *(ROW.format(figure) for figure in watts)])
+    write_program(folder, "powerstat", f"echo {shlex.quote(lines)}; {then}")
+
+
+def end(powerstat: Powerstat) -> None:
+    """Close the source; the read that follows finds its child killed and clears it away."""
+    powerstat.close()
+    while drain(powerstat):
+        pass
+
+
+def drain(powerstat: Powerstat) -> bool:
+    """Read once more; tell whether there was still a row."""
+    try:
+        return powerstat.read().up
+    except SourceError:
+        return False
+
+
+def reason(powerstat: Powerstat) -> Reason:
+    """Return why a read gives nothing."""
+    with pytest.raises(SourceError) as caught:
+        powerstat.read()
+    return caught.value.reason
+
+
+def test_one_child_gives_row_after_row_and_ends_when_closed(tmp_path: Path) -> None:
+    """The newest row is the figure; the mean comes with the sixtieth; closing leaves no process behind."""
+    play_powerstat(tmp_path, POWERSTAT_MMIO, tmp_path / "pid")
+    powerstat = source(tmp_path, ManualClock())
+    sample = powerstat.read()
+    while figures(sample, WATTS) != {("0",): 40.25}:
+        sample = powerstat.read()
+
+    assert figures(sample, AVERAGE_WATTS) == {("0",): pytest.approx(40.00, abs=0.005)}
+    end(powerstat)
+    wait_for_end(int((tmp_path / "pid").read_text()))
+
+
+def test_there_is_no_mean_before_its_window_is_full(tmp_path: Path) -> None:
+    """A mean of fewer samples would be another figure: absent until there are sixty."""
+    play_rows(tmp_path, *range(1, WINDOW), then="exec sleep 600")
+    powerstat = source(tmp_path, ManualClock())
+    sample = powerstat.read()
+    while figures(sample, WATTS) != {("0",): WINDOW - 1}:
+        sample = powerstat.read()
+    end(powerstat)
+
+    assert figures(sample, AVERAGE_WATTS) == {}
+
+
+def test_a_mean_does_not_reach_over_a_hole(tmp_path: Path) -> None:
+    """After a pause longer than the deadline the window starts anew, though the child ran on."""
+    fifo = tmp_path / "more"
+    os.mkfifo(fifo)
+    play_rows(tmp_path, *[50.0] * WINDOW, then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
+    clock = ManualClock()
+    powerstat = source(tmp_path, clock)
+    sample = powerstat.read()
+    while not figures(sample, AVERAGE_WATTS):
+        sample = powerstat.read()
+    clock.advance(61)
+    fifo.write_text(ROW.format(70.0) + "\n")
+    sample = powerstat.read()
+    end(powerstat)
+
+    assert figures(sample, WATTS) == {("0",): 70.0}
+    assert figures(sample, AVERAGE_WATTS) == {}
+
+
+def test_a_run_that_is_over_is_followed_by_the_next(tmp_path: Path) -> None:
+    """Its samples used up, powerstat exits 0; the next run starts within the same read."""
+    count = shlex.quote(str(tmp_path / "count"))
+    play_rows(tmp_path, 41.0, then=f"echo run >> {count}; exit 0")
+    powerstat = source(tmp_path, ManualClock())
+    powerstat.read()
+    powerstat.read()
+    end(powerstat)
+
+    assert (tmp_path / "count").read_text().count("run") == 2
+
+
+def test_its_options_and_environment(tmp_path: Path) -> None:
+    """RAPL, domains, one header, line by line; and no secret that it does not need."""
+    log = shlex.quote(str(tmp_path / "log"))
+    play_rows(tmp_path, 41.0, then=f'echo "$*|$IPMI_PASSWORD|$_STDBUF_O" > {log}; exit 0')
+    powerstat = source(tmp_path, ManualClock())
+    powerstat.read()
+    powerstat.read()
+    end(powerstat)
+
+    assert (tmp_path / "log").read_text() == "-R -D -n 1 3600||L\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            "Device does not have RAPL, cannot measure power usage, errno=2 (No such file or directory).",
+            Reason.UNSUPPORTED,
+        ),
+        ("Device does not have any RAPL domains, cannot power measure power usage.", Reason.UNSUPPORTED),
+        ("Device does not have any RAPL domains, cannot measure power usage.", Reason.UNSUPPORTED),
+        (
+            "Cannot access RAPL domain energy information, try running with root permission.",
+            Reason.PERMISSION,
+        ),
+        ("Segmentation fault", Reason.PARSE),
+    ],
+)
+def test_its_last_words_tell_why_it_ended(tmp_path: Path, words: str, expected: Reason) -> None:
+    """The tool says its errors on standard output; each has its reason, and the next read tries again."""
+    write_program(tmp_path, "powerstat", f"echo {shlex.quote(words)}; exit 1")
+    powerstat = source(tmp_path, ManualClock())
+
+    assert reason(powerstat) is expected
+    assert reason(powerstat) is expected
+
+
+def test_an_end_without_a_single_row_is_an_error_and_no_loop(tmp_path: Path) -> None:
+    """A powerstat that exits 0 at once is not started again and again."""
+    write_program(tmp_path, "powerstat", "exit 0")
+
+    assert reason(source(tmp_path, ManualClock())) is Reason.PARSE
+
+
+def test_silence_is_a_timeout_and_ends_the_child(tmp_path: Path) -> None:
+    """A powerstat that falls silent is killed at the deadline, so that the next read starts a fresh one."""
+    play_powerstat(tmp_path, POWERSTAT_MMIO, tmp_path / "pid")
+    powerstat = source(tmp_path, ManualClock())
+    while figures(powerstat.read(), WATTS) != {("0",): 40.25}:
+        pass
+    first = int((tmp_path / "pid").read_text())
+    powerstat.deadline = 0.01
+
+    assert reason(powerstat) is Reason.TIMEOUT
+    wait_for_end(first)
+    powerstat.deadline = 60.0
+    assert powerstat.read().up
+    assert int((tmp_path / "pid").read_text()) != first
+    end(powerstat)
+
+
+def test_a_row_that_cannot_be_trusted_leaves_the_child_running(tmp_path: Path) -> None:
+    """One bad row is one error; the next row counts again, from the same run."""
+    fifo = tmp_path / "more"
+    os.mkfifo(fifo)
+    play_rows(tmp_path, 0.0, then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
+    powerstat = source(tmp_path, ManualClock())
+
+    assert reason(powerstat) is Reason.IMPLAUSIBLE
+    fifo.write_text(ROW.format(40.0) + "\n")
+    assert figures(powerstat.read(), WATTS) == {("0",): 40.0}
+    end(powerstat)
+
+
+def test_no_powerstat_is_missing(tmp_path: Path) -> None:
+    """Without the tool there is a reason and no figure; so too without stdbuf."""
+    powerstat = Powerstat(Pace(1.0, 1.0), {"PATH": str(tmp_path)}, ManualClock().clock)
+
+    assert reason(powerstat) is Reason.MISSING
+    (tmp_path / "stdbuf").symlink_to("/bin/true")
+    assert reason(powerstat) is Reason.MISSING

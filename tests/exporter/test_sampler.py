@@ -1,0 +1,162 @@
+"""The sampler with sources that do as they are told."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.readings import Clock, Reason, Sample, SourceError
+from exporter.sampler import Sampler
+from tests.exporter.worlds import POWER, FakeSource, ManualClock, power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from exporter.readings import Snapshot, SourceState
+
+
+def of(snapshot: Snapshot, name: str) -> SourceState:
+    """Return one source's state."""
+    return next(state for state in snapshot.states if state.source == name)
+
+
+def is_up(name: str) -> Callable[[Snapshot], bool]:
+    """Return whether that source is up."""
+    return lambda snapshot: of(snapshot, name).up is True
+
+
+def test_a_hanging_source_holds_up_neither_the_others_nor_a_look() -> None:
+    """While one source hangs, another goes on, a snapshot is there at once, and no second read is started."""
+    release, reads = threading.Event(), []
+
+    def hang() -> Sample:
+        reads.append(1)
+        release.wait()
+        return power(1.0)
+
+    clock = ManualClock()
+    sampler = Sampler(
+        [FakeSource(hang, "stuck", deadline=1.0), FakeSource(lambda: power(7.0), "fine")], 30.0, clock.clock
+    )
+    sampler.start()
+    sampler.wait_until(lambda snapshot: of(snapshot, "fine").reads > 5 and bool(reads))
+    clock.advance(10.0)
+    snapshot = sampler.wait_until(lambda snapshot: of(snapshot, "fine").reads > 10)
+
+    assert of(snapshot, "stuck").up is False
+    assert of(snapshot, "stuck").errors[Reason.TIMEOUT] == 1
+    assert len(reads) == 1
+    release.set()
+    sampler.close()
+
+
+def test_an_error_and_the_recovery_from_it() -> None:
+    """A source that fails is down with its reason, and up again when it answers again."""
+    broken = threading.Event()
+    broken.set()
+
+    def read() -> Sample:
+        if broken.is_set():
+            raise SourceError(Reason.BUSY, "later")
+        return power(7.0)
+
+    sampler = Sampler([FakeSource(read)], 30.0, Clock())
+    sampler.start()
+    down = sampler.wait_until(lambda snapshot: of(snapshot, "fake").up is False)
+    broken.clear()
+    up = sampler.wait_until(is_up("fake"))
+    sampler.close()
+
+    assert down.failures("fake")[0].reason is Reason.BUSY
+    assert up.failures("fake") == ()
+    assert up.figures(POWER.name) == {("",): 7.0}
+
+
+def test_a_fault_of_ours_does_not_silence_a_source(caplog: pytest.LogCaptureFixture) -> None:
+    """An error that nobody foresaw is logged whole, counted, and the source is read again."""
+    answers: list[Sample] = [power(7.0)]
+    failed = threading.Event()
+
+    def read() -> Sample:
+        if not failed.is_set():
+            failed.set()
+            raise ZeroDivisionError
+        return answers[0]
+
+    sampler = Sampler([FakeSource(read)], 30.0, Clock())
+    sampler.start()
+    snapshot = sampler.wait_until(is_up("fake"))
+    sampler.close()
+
+    assert of(snapshot, "fake").errors[Reason.PARSE] == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_old_figures_disappear() -> None:
+    """When a source hangs, its last figures go when they are too old: a dead meter does not look alive."""
+    release, first = threading.Event(), threading.Event()
+
+    def read() -> Sample:
+        if first.is_set():
+            release.wait()
+        first.set()
+        return power(7.0)
+
+    clock = ManualClock()
+    sampler = Sampler([FakeSource(read, deadline=1.0)], 30.0, clock.clock)
+    sampler.start()
+    sampler.wait_until(is_up("fake"))
+    assert sampler.snapshot().figures(POWER.name) == {("",): 7.0}
+    clock.advance(30.5)
+    assert sampler.snapshot().figures(POWER.name) == {}
+    release.set()
+    sampler.close()
+
+
+def test_a_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The same failure again and again is one line; so is being up."""
+    caplog.set_level(logging.INFO)
+    broken = threading.Event()
+
+    def read() -> Sample:
+        if broken.is_set():
+            raise SourceError(Reason.MISSING, "gone")
+        return power(7.0)
+
+    clock = ManualClock()
+    sampler = Sampler([FakeSource(read), FakeSource(lambda: power(1.0), "other")], 30.0, clock.clock)
+    sampler.start()
+    sampler.wait_until(lambda snapshot: of(snapshot, "fake").reads > 5)
+    broken.set()
+    sampler.wait_until(lambda snapshot: of(snapshot, "fake").errors[Reason.MISSING] > 1)
+    sampler.close()
+
+    lines = [record.getMessage() for record in caplog.records if "source fake" in record.getMessage()]
+    assert lines == ["source fake: up", "source fake: down: missing: gone"]
+
+
+def test_closing_ends_every_source_and_thread() -> None:
+    """Each source is told to end, and no thread of ours is left."""
+    ended = threading.Event()
+
+    class Waiting(FakeSource):
+        def close(self) -> None:
+            ended.set()
+
+    def read() -> Sample:
+        ended.wait()
+        raise SourceError(Reason.BUSY, "stopping")
+
+    fine = FakeSource(lambda: power(1.0), "fine")
+    sampler = Sampler([Waiting(read, "waiting"), fine], 30.0, Clock())
+    before = threading.active_count()
+    sampler.start()
+    sampler.wait_until(is_up("fine"))
+    sampler.close()
+
+    assert fine.closed
+    assert threading.active_count() == before
+    assert of(sampler.snapshot(), "waiting").up is None
