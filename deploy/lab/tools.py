@@ -22,6 +22,8 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "amtool": (("amtool",), "prometheus-alertmanager"),
     "ipmitool": (("ipmitool",), "ipmitool"),
     "powerstat": (("powerstat",), "powerstat"),
+    "systemd-analyze": (("systemd-analyze",), "systemd"),
+    "systemd-sysusers": (("systemd-sysusers",), "systemd"),
 }
 
 
@@ -67,12 +69,16 @@ class Toolbox:
         unpacked = unpack([package], self.root)
         binary = next(
             path
-            for folder in ("usr/bin", "usr/sbin")
+            for folder in ("usr/bin", "usr/sbin", "bin")
             for candidate in names
             if (path := unpacked.resolve() / folder / candidate).exists()
         )
+        # systemd keeps libraries of its own one folder deeper.
         libraries = ":".join(
-            str(path) for path in sorted((unpacked.resolve() / "usr/lib").glob("*-linux-gnu")) if path.is_dir()
+            str(path)
+            for pattern in ("*-linux-gnu", "*-linux-gnu/systemd")
+            for path in sorted((unpacked.resolve() / "usr/lib").glob(pattern))
+            if path.is_dir()
         )
         wrapper = self.bin / name
         wrapper.write_text(
