@@ -1,0 +1,206 @@
+"""The parts of the configuration file, one model each; `actuator.settings` puts them together.
+
+Defaults and bounds stand here and nowhere else. Unknown keys are refused with the known ones named.
+"""
+
+import ipaddress
+import re
+import ssl
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
+
+PROXMOX_PORT: Final = 8006
+_MAX_PORT = 65535
+
+
+def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
+    # As Prometheus does: a relative path is relative to the file that names it.
+    base = (info.context or {}).get("base")
+    return path if base is None else base / path
+
+
+def address(default_port: int | None) -> AfterValidator:
+    """Check ``host:port``; an IPv6 address stands in brackets."""
+
+    def check(text: str) -> str:
+        found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(?::([0-9]{1,5}))?", text)
+        port = (found[2] or default_port) if found else None
+        if found is None or port is None or int(port) > _MAX_PORT:
+            raise ValueError(f"expected address and port, such as '192.168.1.10:{default_port or 19093}'")
+        return f"{found[1]}:{port}"
+
+    return AfterValidator(check)
+
+
+def _mac(text: object) -> str:
+    # Unquoted, YAML takes some addresses (12:34:56:10:20:30) for a number in base sixty.
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text):
+        raise ValueError('expected a MAC address in quotes, such as "0c:9d:92:86:bb:63"')
+    if int(text[:2], 16) & 1:
+        raise ValueError("expected the MAC address of one network card; this one is a multicast address")
+    return text
+
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise ValueError("expected an IPv4 address, such as '192.168.1.255'") from None
+
+
+IPv4 = Annotated[str, AfterValidator(_ipv4)]
+Seconds = Annotated[FiniteFloat, Field(gt=0, strict=True)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+FileName = Annotated[Path, AfterValidator(_beside_the_file)]
+NodeName = Annotated[str, StringConstraints(pattern=NODE_NAME)]
+
+
+class Section(BaseModel):
+    """A part of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if data is None:
+            return {}  # "pve2:" with nothing behind it
+        unknown = [key for key in data if key not in cls.model_fields] if isinstance(data, dict) else []
+        if unknown:
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"unknown key '{unknown[0]}'; expected one of: {known}")
+        return data
+
+
+class ProxmoxSection(Section):
+    """Key ``proxmox``: where the API is and how to be let in.
+
+    Attributes:
+        hosts: Endpoints, the preferred first; more than one, since the node that sleeps may be among them.
+        token_id: ``user@realm!name``.
+        token_file: Holds the token's secret; absent when the environment holds it.
+        ca_file: The cluster's certificate authority; absent means the system's.
+        verify: False trusts any certificate.
+    """
+
+    hosts: Annotated[tuple[Annotated[str, address(PROXMOX_PORT)], ...], Field(min_length=1)]
+    token_id: str
+    token_file: FileName | None = None
+    ca_file: FileName | None = None
+    verify: Annotated[bool, Field(strict=True)] = True
+
+    @field_validator("token_id")
+    @classmethod
+    def _token_id(cls, text: str) -> str:
+        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![^\s@!=]+", text):
+            raise ValueError("expected user@realm!name, such as 'wattshift@pve!actuator', without the secret")
+        return text
+
+    @field_validator("ca_file")
+    @classmethod
+    def _ca_file(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                ssl.create_default_context(cafile=str(path))
+            except OSError as error:  # SSLError among them
+                raise ValueError(
+                    f"expected a PEM file with the cluster's authority, a copy of /etc/pve/pve-root-ca.pem ({error})"
+                ) from None
+        return path
+
+    @model_validator(mode="after")
+    def _one_way_to_trust(self) -> Self:
+        if self.ca_file is not None and not self.verify:
+            raise ValueError("expected either 'ca_file' or 'verify: false', not both")
+        return self
+
+
+class WakeSection(Section):
+    """Key ``nodes.NAME.wake``: how the node is woken; see `actuator.adapters.waking.WakeTarget`.
+
+    Attributes:
+        mac: Of the card that has Wake-on-LAN enabled.
+        broadcast: Where to send to.
+        port: UDP.
+        interface: Our own address to send from.
+    """
+
+    mac: Annotated[str, BeforeValidator(_mac)]
+    broadcast: IPv4 = "255.255.255.255"
+    port: Annotated[int, Field(ge=1, le=_MAX_PORT, strict=True)] = 9
+    interface: IPv4 | None = None
+
+
+class NodeSection(Section):
+    """Key ``nodes.NAME``: a node that may be source or target.
+
+    Attributes:
+        wake: Absent when it is never to be woken.
+        boot_timeout_seconds: Its own, instead of ``timing.boot_timeout_seconds``.
+    """
+
+    wake: WakeSection | None = None
+    boot_timeout_seconds: Seconds | None = None
+
+
+class GuestsSection(Section):
+    """Key ``guests``: which guests may be moved; none unless said so.
+
+    Attributes:
+        vmids: By number.
+        tag: By this Proxmox tag, and chosen among these when an alert names none.
+    """
+
+    vmids: frozenset[Annotated[int, Field(ge=MIN_VMID, le=MAX_VMID, strict=True)]] = frozenset()
+    tag: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_+.-]*$")] | None = None
+
+
+class LimitsSection(Section):
+    """Key ``limits``: the guard rails; see `actuator.policy.rules.Rules`.
+
+    Attributes:
+        cooldown_seconds: Rest of a guest after its migration.
+        daily_per_guest: Migrations of one guest in 24 hours.
+        per_episode: Jobs that one firing of an alert may begin.
+        parallel: Migrations at a time.
+        breaker_failures: That many failures in a row stop everything ...
+        breaker_seconds: ... for so long.
+        alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
+        memory_reserve_mib: Left free on the target.
+    """
+
+    cooldown_seconds: Annotated[FiniteFloat, Field(ge=0, strict=True)] = 600
+    daily_per_guest: Count = 4
+    per_episode: Count = 3
+    parallel: Count = 2
+    breaker_failures: Count = 3
+    breaker_seconds: Seconds = 3600
+    alert_max_age_seconds: Seconds = 3600
+    memory_reserve_mib: Annotated[int, Field(ge=0, strict=True)] = 1024
+
+
+class TokenSection(Section):
+    """An entry of ``tokens``: one caller that is let in.
+
+    Attributes:
+        name: How it appears in jobs and logs.
+        file: Holds the token.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    file: FileName

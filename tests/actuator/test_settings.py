@@ -1,0 +1,259 @@
+"""The configuration file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actuator.adapters.waking import WakeTarget
+from actuator.credentials import Credentials
+from actuator.errors import ConfigurationError
+from actuator.policy.rules import Mode
+from actuator.settings import Settings
+from actuator.workflow.timing import Timing
+from tests.actuator.configuration import configuration, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "actuator" / "actuator.yml"
+
+
+def load(folder: Path, change: Callable[[dict[str, Any]], object] = lambda _: None) -> Settings:
+    """The valid configuration, changed, written and loaded."""
+    keys = configuration(folder)
+    change(keys)
+    return Settings.load(written(folder, keys))
+
+
+def test_rules(tmp_path: Path) -> None:
+    """The guard rails are what the file says, with the documented defaults for what it does not say."""
+    rules = load(tmp_path, lambda keys: keys.update(limits={"parallel": 1, "memory_reserve_mib": 2})).rules()
+
+    assert rules.mode is Mode.ACT
+    assert rules.nodes == {"pve", "pve2"}
+    assert rules.wakeable == {"pve"}
+    assert rules.allowed_vmids == {100}
+    assert rules.allowed_tag == "wattshift"
+    assert (rules.parallel_limit, rules.memory_reserve_bytes) == (1, 2 * 1024 * 1024)
+    assert (rules.cooldown_seconds, rules.daily_limit, rules.episode_limit) == (600, 4, 3)
+    assert (rules.breaker_failures, rules.breaker_seconds, rules.alert_max_age_seconds) == (3, 3600, 3600)
+
+
+def test_timing(tmp_path: Path) -> None:
+    """Deadlines are the workflow's own defaults unless the file says otherwise, each node's boot with the node."""
+    timing = load(tmp_path, lambda keys: keys.update(timing={"poll_seconds": 0.2})).step_timing()
+
+    assert timing == Timing(poll_seconds=0.2, boot_timeouts={"pve": 420})
+
+
+def test_wake_targets(tmp_path: Path) -> None:
+    """Only nodes with an address can be woken."""
+    assert load(tmp_path).wake_targets() == {"pve": WakeTarget("0c:9d:92:86:bb:63")}
+
+
+def test_safe_by_default(tmp_path: Path) -> None:
+    """A file that says only what it must observes, listens on the loopback alone and lets no guest be moved."""
+
+    def bare(keys: dict[str, Any]) -> None:
+        for key in ("listen", "mode", "database", "guests"):
+            del keys[key]
+        keys["proxmox"]["hosts"] = ["pve.example"]
+
+    settings = load(tmp_path, bare)
+
+    assert settings.rules().mode is Mode.OBSERVE
+    assert settings.listen_address == ("127.0.0.1", 19093)
+    assert settings.rules().allowed_vmids == frozenset()
+    assert str(settings.database_file) == "/var/lib/wattshift/actuator.db"
+    assert settings.proxmox.hosts == ("pve.example:8006",)
+    assert len(settings.cautions()) == 3  # observe, verify: false, no guests
+
+
+def test_certificate_authority(tmp_path: Path) -> None:
+    """A certificate authority is taken by its file, relative to the configuration's folder, and then verified with."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    def with_authority(keys: dict[str, Any]) -> None:
+        del keys["proxmox"]["verify"]
+        keys["proxmox"]["ca_file"] = "ca.pem"
+
+    settings = load(tmp_path, with_authority)
+
+    assert settings.proxmox_access("x").verify == str(tmp_path / "ca.pem")
+    assert settings.cautions() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "expected"),
+    [
+        (lambda keys: keys.update(modus="act"), "unknown key 'modus'", "listen, mode, database, proxmox"),
+        (
+            lambda keys: keys["nodes"]["pve"].update(mac="x"),
+            "nodes.pve: unknown key 'mac'",
+            "wake, boot_timeout_seconds",
+        ),
+        (lambda keys: keys.update(timing={"boot": 1}), "timing: unknown key 'boot'", "boot_timeout_seconds"),
+        (lambda keys: keys.update(mode="Act"), "mode: expected 'observe' or 'act'", "found 'Act'"),
+        (lambda keys: keys.pop("proxmox"), "proxmox: expected a value", "missing"),
+        (lambda keys: keys["proxmox"].pop("hosts"), "proxmox.hosts: expected a value", "missing"),
+        (lambda keys: keys["proxmox"].update(hosts=[]), "proxmox.hosts", "at least 1 item"),
+        (lambda keys: keys["proxmox"].update(hosts=["https://pve"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
+        (lambda keys: keys["proxmox"].update(hosts=["pve:99999"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
+        (lambda keys: keys["proxmox"].update(token_id="root"), "proxmox.token_id: expected user@realm!name", ""),
+        (lambda keys: keys["proxmox"].update(ca_file="none"), "proxmox.ca_file: expected a PEM file", "pve-root-ca"),
+        (lambda keys: keys["proxmox"].update(ca_file="proxmox-token"), "proxmox.ca_file: expected a PEM file", ""),
+        (lambda keys: keys["proxmox"].update(verify="nope"), "proxmox.verify", "valid boolean"),
+        (lambda keys: keys.update(nodes={}), "nodes", "at least 1 item"),
+        (lambda keys: keys.update(nodes={"pve.lan": {}}), "nodes.pve.lan", "pattern"),
+        (lambda keys: keys.update(nodes={False: {}}), "nodes.", "valid string, found False"),
+        (lambda keys: keys["nodes"]["pve"].update(wake={"mac": 1234}), "nodes.pve.wake.mac: expected a MAC", "quotes"),
+        (
+            lambda keys: keys["nodes"]["pve"].update(wake={"mac": "01:00:5e:00:00:01"}),
+            "nodes.pve.wake.mac",
+            "multicast",
+        ),
+        (lambda keys: keys["nodes"]["pve"]["wake"].update(broadcast="lan"), "nodes.pve.wake.broadcast", "IPv4 address"),
+        (lambda keys: keys["nodes"]["pve"]["wake"].update(port=0), "nodes.pve.wake.port", "greater than or equal to 1"),
+        (lambda keys: keys["nodes"]["pve"].update(boot_timeout_seconds=0), "nodes.pve.boot_timeout_seconds", "found 0"),
+        (lambda keys: keys["guests"].update(vmids=[99]), "guests.vmids.0", "100, found 99"),
+        (lambda keys: keys["guests"].update(tag="Bad Tag"), "guests.tag", "pattern"),
+        (lambda keys: keys.update(limits={"parallel": 0}), "limits.parallel", "found 0"),
+        (lambda keys: keys.update(limits={"parallel": True}), "limits.parallel", "valid integer"),
+        (lambda keys: keys.update(timing={"poll_seconds": float("inf")}), "timing.poll_seconds", "finite number"),
+        (lambda keys: keys.update(timing={"poll_seconds": -1}), "timing.poll_seconds", "greater than 0"),
+        (lambda keys: keys.update(database="sqlite:///actuator.db"), "database: expected a SQLite file", "absolute"),
+        (lambda keys: keys.update(listen="19093"), "listen: expected address and port", "found '19093'"),
+        (lambda keys: keys.update(tokens=[]), "tokens", "at least 1 item"),
+        (lambda keys: keys["tokens"].append(keys["tokens"][0]), "tokens: expected a name of its own", ""),
+    ],
+)
+def test_wrong_keys(tmp_path: Path, change: Callable[[dict[str, Any]], object], key: str, expected: str) -> None:
+    """What is wrong is said with the file, the key, and what was expected there."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path, change)
+
+    message = str(refused.value)
+    assert message.startswith(f"{tmp_path / 'actuator.yml'}: ")
+    assert key in message
+    assert expected in message
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    """Two faults are two lines."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path, lambda keys: keys.update(mode="x", listen="y"))
+
+    assert len(str(refused.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda keys: keys["proxmox"].update(token_id="wattshift@pve!actuator=very-secret"),
+        lambda keys: keys["proxmox"].update(token_file=["very-secret"]),
+        lambda keys: keys["proxmox"].update(token="very-secret"),
+        lambda keys: keys["tokens"].append("very-secret"),
+        lambda keys: keys.update(database="postgresql://wattshift:very-secret@db/wattshift"),
+    ],
+)
+def test_a_misplaced_secret_is_not_repeated(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """A secret that somebody wrote into the file by mistake is not in the error that refuses it."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path, change)
+
+    assert "very-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "expected keys and values"),
+        (b"- a\n", "expected keys and values"),
+        (b"mode: [\n", "line 2: expected YAML"),
+        (b"mode: act\nmode: observe\n", "line 2: expected YAML, but the key 'mode' is given twice"),
+        (b"\xff", "UTF-8"),
+        (b"mode: !!python/object/apply:os.system [true]\n", "expected YAML"),
+        (b"a: \x00\n", "expected YAML"),
+        (b"[" * 5000, "nested too deeply"),
+    ],
+)
+def test_no_yaml(tmp_path: Path, content: bytes, expected: str) -> None:
+    """What is no YAML, or no mapping, is refused with the place."""
+    path = tmp_path / "actuator.yml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=re.escape(expected)) as refused:
+        Settings.load(path)
+
+    assert str(path) in str(refused.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A file that is not there is said by its name."""
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yml: cannot be read \(No such file"):
+        Settings.load(tmp_path / "nowhere.yml")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    key=st.sampled_from(
+        ["listen", "mode", "database", "proxmox", "nodes", "guests", "limits", "timing", "tokens", "x"]
+    ),
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.integers() | st.text(), inner, max_size=3),
+        max_leaves=8,
+    ),
+)
+def test_any_value_is_taken_or_refused(tmp_path: Path, key: str, value: object) -> None:
+    """Whatever stands behind a key, the file is valid or the error names the file."""
+    keys = configuration(tmp_path) | {key: value}
+    path = tmp_path / "actuator.yml"
+    path.write_text(yaml.safe_dump(keys, allow_unicode=True), encoding="utf-8")
+    try:
+        Settings.load(path)
+    except ConfigurationError as refused:
+        assert str(path) in str(refused)  # noqa: PT017 - refused or not, both are right
+
+
+def example(folder: Path) -> str:
+    """The example, with the files that it names written into a folder."""
+    for name in ("proxmox-token", "alertmanager-token", "operator-token"):
+        (folder / name).write_text(f"made-up-{name}-0123456789")
+    trustme.CA().cert_pem.write_to_path(str(folder / "pve-root-ca.pem"))
+    return EXAMPLE.read_text().replace("/etc/wattshift", str(folder))
+
+
+def test_the_example_is_valid(tmp_path: Path) -> None:
+    """The example that a user edits is valid as it stands, secrets included."""
+    path = tmp_path / "actuator.yml"
+    path.write_text(example(tmp_path))
+    settings = Settings.load(path)
+
+    assert settings.rules().mode is Mode.OBSERVE
+    assert Credentials.read(settings, {}, file=path).tokens.holder("made-up-operator-token-0123456789") == "operator"
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    """With every commented key taken in, nothing changes but the address to send from: they are the defaults."""
+    text = example(tmp_path)
+    path = tmp_path / "actuator.yml"
+    path.write_text(text)
+    plain = Settings.load(path)
+    path.write_text(re.sub(r"^( *)#(?=[a-z_]+:)", r"\1", text, flags=re.MULTILINE).replace("verify: true", ""))
+    full = Settings.load(path)
+
+    assert full.model_fields_set == set(Settings.model_fields)
+    assert full.limits.model_fields_set == set(type(full.limits).model_fields)
+    assert full.step_timing() == plain.step_timing()
+    assert set(full.timing) | {"boot_timeouts"} == set(Timing.__dataclass_fields__)
+    assert full.rules() == plain.rules()
+    assert (full.listen, full.database) == (plain.listen, plain.database)
+    assert full.wake_targets()["pve"] == WakeTarget("0c:9d:92:86:bb:63", interface="192.168.1.5")
