@@ -16,6 +16,9 @@ class Clock(Protocol):
     def real_seconds(self, lab_seconds: float) -> float | None:
         """Return how long ``lab_seconds`` take in the real world; None when only a test moves this clock."""
 
+    def measured(self, moment: float) -> float:
+        """Return the lab's ``moment`` in the seconds that meters count: energy flows in real time."""
+
 
 class RunningClock:
     """Starts at the real time and runs ``speed`` times as fast, so a task never starts before it was asked for."""
@@ -33,6 +36,11 @@ class RunningClock:
         """Return how long ``lab_seconds`` take in the real world."""
         return lab_seconds / self._speed
 
+    def measured(self, moment: float) -> float:
+        """Return the real time: whoever reads the meters lives in it."""
+        del moment
+        return time.monotonic()
+
 
 class ManualClock:
     """Stands still until ``advance``; starts at the real time unless told otherwise."""
@@ -49,6 +57,10 @@ class ManualClock:
     def real_seconds(self, lab_seconds: float) -> None:
         """Return None: no real time brings anything about here."""
         del lab_seconds
+
+    def measured(self, moment: float) -> float:
+        """Return ``moment`` itself."""
+        return moment
 
     def advance_to(self, moment: float) -> None:
         """Move to ``moment``; never back."""

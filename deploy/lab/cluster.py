@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from deploy.lab.network import Network
     from deploy.lab.plan import GuestPlan, NodePlan, Plan
 
+# Processors that a node keeps busy with its own work.
+_HOST_CPUS = 0.05
+
 
 class Stage(IntEnum):
     """How far a node's boot has come; each stage includes the ones before."""
@@ -122,6 +125,15 @@ class Cluster:
         """Whether the members hold more than half of all votes (corosync votequorum)."""
         present = sum(node.plan.votes for node in self.nodes.values() if node.stage >= Stage.QUORATE)
         return present * 2 > sum(node.plan.votes for node in self.nodes.values())
+
+    def running_on(self, name: str) -> list[Guest]:
+        """Return the guests that run on a node."""
+        return [guest for guest in self.guests.values() if guest.node == name and guest.running]
+
+    def busy_cpus(self, name: str) -> float:
+        """Return how many of a node's processors are in use: by its guests, and a little by itself."""
+        busy = _HOST_CPUS + sum(guest.load * guest.plan.cpus for guest in self.running_on(name))
+        return min(busy, float(self.nodes[name].plan.cpus))
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Have ``listener`` told of every event."""

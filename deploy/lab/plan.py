@@ -29,6 +29,8 @@ class NodePlan:
         wakeonlan: The ``wakeonlan`` property of its node config; None when nobody set it.
         reports: Whether its statistics reach the other nodes (Proxmox says ``unknown`` otherwise).
         maintenance: Whether an administrator has put it into HA maintenance.
+        mmio: Whether its package has a second powercap zone, through MMIO.
+        psys: Whether it has a powercap zone for the whole platform.
     """
 
     name: str
@@ -41,6 +43,8 @@ class NodePlan:
     wakeonlan: str | None = None
     reports: bool = True
     maintenance: bool = False
+    mmio: bool = False
+    psys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,9 @@ class Plan:
         boot: How long nodes take to boot.
         migration: How migrations go.
         refusal_seconds: Real seconds that pveproxy lets a failed authentication wait.
+        idle_seconds: Real seconds after which pveproxy closes a connection that nothing comes over.
+        bmc_user: Account on every BMC.
+        bmc_password: Its password.
     """
 
     nodes: tuple[NodePlan, ...]
@@ -187,3 +194,6 @@ class Plan:
     boot: BootTimes = BootTimes()
     migration: MigrationTimes = MigrationTimes()
     refusal_seconds: float = 3.0
+    idle_seconds: float = 5.0
+    bmc_user: str = "wattshift"
+    bmc_password: str = "watts-in-the-lab"  # noqa: S105 - opens nothing but this simulation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import queue
 import tempfile
@@ -19,6 +20,8 @@ from deploy.lab.cluster import Cluster, Event, Guest, Node, Stage
 from deploy.lab.ear import Ear
 from deploy.lab.faults import Faults
 from deploy.lab.ha import HighAvailability
+from deploy.lab.ipmi.bmc import Bmc
+from deploy.lab.meters import Meters
 from deploy.lab.migration import Migrations
 from deploy.lab.network import Network
 from deploy.lab.pve.call import World
@@ -28,12 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from deploy.lab.clock import Clock
+    from deploy.lab.ipmi.power_meter import MeterFault
     from deploy.lab.migration import Mishap
     from deploy.lab.plan import Plan, TokenPlan
+    from deploy.lab.power import Watts
     from deploy.lab.task import Task
 
 _Result = TypeVar("_Result")
 _PATIENCE_SECONDS = 30.0
+# Like the hardware's own counters move about every millisecond; a tenth of a second is enough to be read each second.
+_METER_SECONDS = 0.1
+# What changes the power of a node.
+_POWER_EVENTS = frozenset({"node", "guest_moved", "guest_stopped", "load"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,12 @@ class Ports:
     Attributes:
         api: The Proxmox API.
         wake: Magic packets (UDP, on the broadcast address too); 0 takes a free one.
+        bmc: IPMI over LAN (UDP). The real port, 623, is open to root alone.
     """
 
     api: int = 8006
     wake: int = 0
+    bmc: int = 6230
 
 
 class Lab:
@@ -118,23 +129,19 @@ class Lab:
         self._loop = asyncio.get_running_loop()
         self._end = asyncio.Event()
         self._look_again = asyncio.Event()
-        try:
-            await self._set_up()
-        except BaseException as trouble:  # noqa: BLE001 - handed to the thread that called start()
-            self._trouble = trouble
+        async with contextlib.AsyncExitStack() as closing:
+            try:
+                await self._set_up(closing)
+            except BaseException as trouble:  # noqa: BLE001 - handed to the thread that called start()
+                self._trouble = trouble
+                self._ready.set()
+                return
+            for forever in (self._pump(), self._tick()):
+                closing.callback(asyncio.create_task(forever).cancel)
             self._ready.set()
-            return
-        pump = asyncio.create_task(self._pump())
-        self._ready.set()
-        try:
             await self._end.wait()
-        finally:
-            pump.cancel()
-            await self._settle()
-            await asyncio.gather(*(server.stop() for server in self._servers.values()))
-            self._ear.close()
 
-    async def _set_up(self) -> None:
+    async def _set_up(self, closing: contextlib.AsyncExitStack) -> None:
         self._agenda = Agenda(self._clock, self._look_again.set)
         self._cluster = Cluster(self.plan, self._agenda, self._network)
         self._migrations = Migrations(self._cluster)
@@ -146,12 +153,22 @@ class Lab:
         self._servers = {
             node.name: NodeServer(world, node, self.faults, self._record) for node in self._cluster.nodes.values()
         }
+        self._bmcs = {
+            node.name: Bmc(_NodeChassis(self._cluster, node.name), {self.plan.bmc_user: self.plan.bmc_password})
+            for node in self._cluster.nodes.values()
+        }
+        self._meters = Meters(self._cluster, self._clock, self._bmcs, self.directory)
         self._locks = {name: asyncio.Lock() for name in self._servers}
         self._followers: set[asyncio.Task[None]] = set()
         self._cluster.listen(self._happened)
+        closing.callback(self._ear.close)
         await self._ear.listen([node.address for node in self._cluster.nodes.values()], self.ports.wake)
-        for name in self._servers:
-            await self._follow(name)
+        for node in self._cluster.nodes.values():
+            closing.callback(self._bmcs[node.name].close)
+            closing.push_async_callback(self._servers[node.name].stop)
+            await self._bmcs[node.name].listen(node.address, self.ports.bmc)
+            await self._follow(node.name)
+        closing.push_async_callback(self._settle)
 
     async def _pump(self) -> None:
         """Let things happen when they are due."""
@@ -166,6 +183,14 @@ class Lab:
             except TimeoutError:
                 continue
 
+    async def _tick(self) -> None:
+        """Let the energy counters move, as they do between events."""
+        while True:
+            await asyncio.sleep(_METER_SECONDS)
+            self._agenda.run_due()
+            self._meters.advance()
+            self._notify()
+
     def _called(self, mac: str) -> None:
         """Wake whose network card heard its own address."""
         self._agenda.run_due()
@@ -179,6 +204,8 @@ class Lab:
             task = asyncio.create_task(self._follow(event.subject))
             self._followers.add(task)
             task.add_done_callback(self._followers.discard)
+        if event.kind in _POWER_EVENTS:
+            self._meters.advance()
         for subscriber in self._subscribers:
             subscriber.put(event)
         self._notify()
@@ -248,6 +275,10 @@ class Lab:
         """Return the base of a node's API, such as ``https://127.3.7.11:8006``."""
         return f"https://{self.address(node)}:{self.ports.api}"
 
+    def node_directory(self, node: str) -> Path:
+        """Return the folder that stands for a node's ``/``: its powercap tree is under ``sys``."""
+        return self._meters.root(node)
+
     # -- how things are -----------------------------------------------------------------------------------------
 
     def node(self, name: str) -> Node:
@@ -267,6 +298,14 @@ class Lab:
     def quorate(self) -> bool:
         """Whether the cluster has quorum."""
         return self._do(lambda: self._cluster.quorate)
+
+    def watts(self, node: str) -> Watts:
+        """Return what a node draws at this moment."""
+        return self._do(lambda: self._meters.watts(node))
+
+    def bmc_commands(self, node: str) -> list[tuple[int, int]]:
+        """Return the (network function, command) pairs that a BMC received, oldest first."""
+        return self._do(lambda: list(self._bmcs[node].commands))
 
     @property
     def packets(self) -> int:
@@ -308,13 +347,17 @@ class Lab:
         """Let the next migration go wrong in this way."""
         self._do(lambda: self._migrations.mishaps.append(mishap))
 
+    def spoil_meter(self, node: str, fault: MeterFault | None) -> None:
+        """Let a BMC's power meter misbehave in this way; None repairs it."""
+        self._do(lambda: setattr(self._bmcs[node].meter, "fault", fault))
+
     def advance(self, seconds: float) -> None:
         """Move a ``ManualClock`` on and let all that falls due happen, in order."""
         clock = self._clock
         if not isinstance(clock, ManualClock):
             raise TypeError("Only a lab with a ManualClock can be advanced; this one runs by itself.")
         self._do(lambda: clock.advance_to(clock.now() + seconds))
-        self._do(lambda: None)
+        self._do(self._meters.advance)
 
     def subscribe(self) -> queue.SimpleQueue[Event]:
         """Return a queue that receives every event from now on."""
@@ -323,7 +366,7 @@ class Lab:
         return events
 
     def wait_until(self, condition: Callable[[], bool], timeout: float = _PATIENCE_SECONDS) -> None:
-        """Wait until ``condition`` holds; it is looked at again whenever something happens in the lab.
+        """Wait until ``condition`` holds, looking again whenever something happens in the lab.
 
         Raises:
             TimeoutError: it did not hold within ``timeout`` real seconds.
@@ -339,3 +382,25 @@ class Lab:
             with self._changed:
                 if self._changes == seen:
                     self._changed.wait(left)
+
+
+class _NodeChassis:
+    """A node as its BMC sees it."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self._cluster = cluster
+        self._name = name
+
+    def is_on(self) -> bool:
+        return self._cluster.nodes[self._name].stage is not Stage.OFF
+
+    def power_on(self) -> None:
+        self._cluster.agenda.run_due()
+        self._cluster.power_on(self._name)
+
+    def power_off(self) -> None:
+        self._cluster.agenda.run_due()
+        self._cluster.power_off(self._name)
+
+    def now(self) -> float:
+        return self._cluster.agenda.now

@@ -17,18 +17,12 @@ _GUEST_DISK = 32 * GIB
 
 def node_load(cluster: Cluster, node: Node) -> float:
     """Return the share of a node's processors in use, 0 to 1."""
-    busy = sum(guest.load * guest.plan.cpus for guest in running_on(cluster, node))
-    return round(min(1.0, 0.02 + busy / node.plan.cpus), 4)
-
-
-def running_on(cluster: Cluster, node: Node) -> list[Guest]:
-    """Return the guests that run on a node."""
-    return [guest for guest in cluster.guests.values() if guest.node == node.name and guest.running]
+    return round(cluster.busy_cpus(node.name) / node.plan.cpus, 4)
 
 
 def used_memory(cluster: Cluster, node: Node) -> int:
     """Return a node's used memory in bytes."""
-    return _HOST_MEMORY + sum(guest.plan.memory_bytes for guest in running_on(cluster, node))
+    return _HOST_MEMORY + sum(guest.plan.memory_bytes for guest in cluster.running_on(node.name))
 
 
 def node_entry(cluster: Cluster, node: Node, *, audit: bool) -> dict[str, object]:

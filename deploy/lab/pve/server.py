@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from deploy.lab.cluster import Node
 
 _PREFIX = "/api2/json"
-# pveproxy closes an idle connection after this many seconds.
-_KEEP_ALIVE_SECONDS = 5.0
 _HANG_POLL_SECONDS = 0.02
 _BAD_REQUEST = 400
 
@@ -77,7 +75,7 @@ class NodeServer:
         application.on_response_prepare.append(_bare_when_empty)
         self._runner = web.AppRunner(
             application,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            keepalive_timeout=self._world.cluster.plan.idle_seconds,
             access_log=None,
             handler_cancellation=True,
             shutdown_timeout=0.0,
