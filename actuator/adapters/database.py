@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from actuator.errors import ConfigurationError, StoreUnavailable
 
@@ -121,11 +121,16 @@ class Database:
             raise StoreUnavailable(f"the database {self._path} failed: {_sentence(error)}") from error
 
 
-def _sentence(error: Exception) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    name = getattr(cause, "sqlite_errorname", "")
+def _sentence(error: BaseException) -> str:
+    # SQLite answers a full disk by ending the transaction, on which the way out then stumbles: the first error counts.
+    first = error
+    cause: BaseException | None = error
+    while (cause := cause.__context__) is not None:
+        if isinstance(cause, sqlite3.Error):
+            first = cause
+    name = getattr(first, "sqlite_errorname", "")
     for beginning, sentence in _SENTENCES.items():
         if name.startswith(beginning):
             return sentence
     # Without the statement and its values, which a message for the API has no business to show.
-    return f"{cause}" if isinstance(cause, sqlite3.Error) else type(error).__name__
+    return f"{first}" if isinstance(first, sqlite3.Error) else type(error).__name__

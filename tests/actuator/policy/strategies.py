@@ -49,23 +49,23 @@ rules = st.builds(
     memory_reserve_bytes=st.just(0) | sizes,
 )
 
-checkpoints = st.builds(
-    Checkpoint,
-    step_started_at=st.none() | seconds,
-    packets_sent=st.integers(min_value=0),
-    last_packet_at=st.none() | seconds,
-    woken=st.booleans(),
-    stages=st.dictionaries(st.text(), seconds),
-    known_upids=st.none() | st.lists(st.text()).map(tuple),
-    upid=st.none() | st.text(),
-    attempts=st.integers(min_value=0),
-    moved_at=st.none() | seconds,
-    log_lines=st.integers(min_value=0),
-    progress=st.none() | st.builds(Progress, sizes, sizes, st.none() | sizes),
-    outcome=st.none() | st.builds(Outcome, st.none() | seconds, st.none() | seconds, st.none() | sizes),
-    failures=st.integers(min_value=0),
-    failing_since=st.none() | seconds,
-)
+checkpoint_fields = {
+    "step_started_at": st.none() | seconds,
+    "packets_sent": st.integers(min_value=0),
+    "last_packet_at": st.none() | seconds,
+    "woken": st.booleans(),
+    "stages": st.dictionaries(st.text(), seconds),
+    "known_upids": st.none() | st.lists(st.text()).map(tuple),
+    "upid": st.none() | st.text(),
+    "attempts": st.integers(min_value=0),
+    "moved_at": st.none() | seconds,
+    "log_lines": st.integers(min_value=0),
+    "progress": st.none() | st.builds(Progress, sizes, sizes, st.none() | sizes),
+    "outcome": st.none() | st.builds(Outcome, st.none() | seconds, st.none() | seconds, st.none() | sizes),
+    "failures": st.integers(min_value=0),
+    "failing_since": st.none() | seconds,
+}
+checkpoints = st.fixed_dictionaries(checkpoint_fields).map(lambda values: Checkpoint(**values))  # type: ignore[arg-type]
 
 
 @st.composite

@@ -1,0 +1,133 @@
+"""Intakes that meet: many threads, many processes, and processes that die."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actuator.policy.reasons import Reason
+from tests.actuator.adapters.stores import add, episode, opened, receive
+from tests.actuator.policy.samples import ANY_GUEST, ORDER, job
+
+if TYPE_CHECKING:
+    from actuator.policy.orders import Order
+
+ROOT = Path(__file__).resolve().parents[3]
+THREADS = 8
+
+
+def hammer(path: Path, order: Order, fingerprints: list[str]) -> Counter[Reason]:
+    """Take the same alerts in from many threads at once, half of them through a second store on the same file."""
+    barrier = Barrier(THREADS)
+
+    def work(number: int) -> Counter[Reason]:
+        barrier.wait()
+        return Counter(
+            receive(stores[number % 2], order, fingerprint=fingerprint, own_id=f"{number}-{fingerprint}")
+            for fingerprint in fingerprints
+        )
+
+    with ExitStack() as stack:
+        stores = [stack.enter_context(opened(path)) for _ in range(2)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            return sum(pool.map(work, range(THREADS)), Counter())
+
+
+def test_one_episode_from_many_threads_makes_one_job(tmp_path: Path) -> None:
+    """An Alertmanager pair, retries and repeats at the same moment begin one job; all others are told of it."""
+    reasons = hammer(tmp_path / "a.db", ORDER, ["f00d"] * 3)
+
+    assert reasons == {Reason.ACCEPTED: 1, Reason.DUPLICATE_EPISODE: 3 * THREADS - 1}
+    with opened(tmp_path / "a.db") as store:
+        assert len(store.jobs()) == len(store.episodes()) == 1
+        assert len(store.events(store.jobs()[0].id)) == 1
+
+
+@pytest.mark.parametrize("order", [ORDER, ANY_GUEST])
+def test_many_episodes_about_one_guest_make_one_job(tmp_path: Path, order: Order) -> None:
+    """Whoever asks, and for whatever alert, one guest has one live job, and one node is relieved of one at a time."""
+    fingerprints = [f"{number:04x}" for number in range(4)]
+
+    reasons = hammer(tmp_path / "a.db", order, fingerprints)
+
+    assert reasons[Reason.ACCEPTED] == 1
+    assert reasons.keys() <= {Reason.ACCEPTED, Reason.DUPLICATE_EPISODE, Reason.IN_FLIGHT}
+    with opened(tmp_path / "a.db") as store:
+        assert len(store.jobs()) == 1
+        assert {each.fingerprint for each in store.episodes(limit=99)} == set(fingerprints)
+
+
+def test_readers_do_not_wait_for_a_writer_nor_see_half_of_it(tmp_path: Path) -> None:
+    """While a webhook body is being written, a look shows the state before it."""
+    with opened(tmp_path / "a.db") as store:
+        with store.intake() as tx:
+            tx.put_episode(episode())
+            tx.add_job(job("j1", episode_id="e1"), "begun")
+
+            assert (store.jobs(), store.episodes()) == ([], [])
+
+        assert len(store.jobs()) == len(store.episodes()) == 1
+
+
+def test_an_error_in_the_middle_of_a_body_undoes_all_of_it(tmp_path: Path) -> None:
+    """Either every alert of a body is on disk, or none: the retry finds nothing half done."""
+    with opened(tmp_path / "a.db") as store:
+
+        def take_half() -> None:
+            with store.intake() as tx:
+                tx.put_episode(episode())
+                tx.add_job(job("j1", episode_id="e1"), "begun")
+                raise RuntimeError("a defect")
+
+        with pytest.raises(RuntimeError, match="a defect"):
+            take_half()
+
+        assert (store.jobs(), store.episodes(), store.events("j1")) == ([], [], [])
+        add(store, job("j1"))
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from tests.actuator.adapters.stores import episode, opened, receive
+from tests.actuator.policy.samples import job
+
+with opened(Path(sys.argv[1])) as store:
+    receive(store, own_id="j1")
+    if sys.argv[2] == "inside":
+        with store.intake() as tx:
+            tx.put_episode(episode("e2", fingerprint="beef"))
+            tx.add_job(job("j2", vmid=101, episode_id="e2"), "begun")
+            print("ready", flush=True)
+            sys.stdin.read()
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("where", ["inside", "after"])
+def test_what_was_answered_survives_kill_9_and_nothing_else_does(tmp_path: Path, where: str) -> None:
+    """Killed right after an intake returned, or within the next: the first is there whole, the second not at all."""
+    path = tmp_path / "a.db"
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(path), where], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        child.kill()
+
+    with opened(path) as store:
+        assert [each.id for each in store.live_jobs()] == ["j1"]
+        assert [each.id for each in store.episodes()] == ["j1"]
+        assert len(store.events("j1")) == 1
+        assert receive(store, own_id="j3") is Reason.DUPLICATE_EPISODE, "Alertmanager's retry is harmless"
+        add(store, job("j2", replace(ORDER, vmid=101)))
