@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 
+from actuator.api.problems import refused
 from actuator.api.services import Wired
 from actuator.policy.rules import Mode
 
@@ -29,8 +30,12 @@ class Readiness(BaseModel):
 
 
 @router.get("/-/healthy")
-async def healthy() -> dict[str, str]:
-    """Tell that the process serves."""
+async def healthy(services: Wired) -> dict[str, str]:
+    """Tell that the process serves and works: 503 when only a restart helps."""
+    if not services.worker.alive:
+        raise refused(
+            503, "Alerts are still taken in, but no jobs are done any more: restart the actuator; its log says why."
+        )
     return {"status": "healthy"}
 
 

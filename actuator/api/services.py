@@ -19,6 +19,10 @@ from actuator.policy.rules import Mode
 class Worker(Protocol):
     """The part of the runner that the way in knows."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it does jobs, or stands by for the lead."""
+
     def notify(self) -> None:
         """Look for work at once."""
 

@@ -27,6 +27,15 @@ def test_not_ready_without_the_database(world: World) -> None:
     assert world.client.get("/-/ready").status_code == 503
 
 
+def test_not_healthy_without_its_worker(world: World) -> None:
+    """A process that takes alerts in but does no jobs any more says that it wants a restart."""
+    world.bell.alive = False
+    answer = world.client.get("/-/healthy")
+
+    assert answer.status_code == 503
+    assert "restart" in answer.json()["message"]
+
+
 def test_every_state_and_reason_has_its_series(world: World) -> None:
     """States, causes and reasons are series from the beginning, at 0, so that the first one is seen to come."""
     lines = world.client.get("/metrics").text.splitlines()

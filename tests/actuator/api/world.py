@@ -55,6 +55,7 @@ class Bell:
 
     def __init__(self) -> None:
         self.rung = 0
+        self.alive = True
 
     def notify(self) -> None:
         """Count."""

@@ -1,0 +1,58 @@
+"""The log's form."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+SCRIPT = """
+import io, logging, sys, structlog
+from actuator import logs
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+stream = Terminal() if sys.argv[1] == "terminal" else sys.stderr
+logs.configure(stream)
+log = structlog.get_logger("actuator.x")
+log.warning("job.failed", job="j1", message="The guest stayed.")
+logging.getLogger("uvicorn.error").error("from a library: %s", "broken")
+logging.getLogger("uvicorn.access").info("GET /metrics")
+logging.getLogger("proxmoxer.core").info("POST with a body")
+try:
+    raise ValueError("a defect")
+except ValueError:
+    log.exception("runner.defect")
+if stream is not sys.stderr:
+    sys.stderr.write(stream.getvalue())
+"""
+
+
+def logged(kind: str) -> str:
+    """What a process logs, whose logging nobody else has configured."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, kind], capture_output=True, text=True, check=True, timeout=60)
+    return done.stderr
+
+
+def test_lines_of_json() -> None:
+    """Without a terminal each event is one line of JSON, ours and the libraries' alike, tracebacks inside."""
+    lines = [json.loads(line) for line in io.StringIO(logged("file"))]
+
+    assert [line["event"] for line in lines] == ["job.failed", "from a library: broken", "runner.defect"]
+    assert (lines[0]["level"], lines[0]["job"], lines[0]["message"]) == ("warning", "j1", "The guest stayed.")
+    assert lines[0]["timestamp"].endswith("Z")
+    assert lines[1]["logger"] == "uvicorn.error"
+    assert "a defect" in str(lines[2]["exception"])
+
+
+def test_a_terminal_gets_text() -> None:
+    """A terminal gets the same for the eye."""
+    text = logged("terminal")
+
+    assert "job.failed" in text
+    assert "from a library: broken" in text
+    assert "GET /metrics" not in text
+    assert "{" not in text.splitlines()[0]
