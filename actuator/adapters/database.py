@@ -123,11 +123,10 @@ class Database:
 
 def _sentence(error: BaseException) -> str:
     # SQLite answers a full disk by ending the transaction, on which the way out then stumbles: the first error counts.
-    first = error
-    cause: BaseException | None = error
-    while (cause := cause.__context__) is not None:
-        if isinstance(cause, sqlite3.Error):
-            first = cause
+    first, cause = error, error.__context__
+    while cause is not None:
+        first = cause if isinstance(cause, sqlite3.Error) else first
+        cause = cause.__context__
     name = getattr(first, "sqlite_errorname", "")
     for beginning, sentence in _SENTENCES.items():
         if name.startswith(beginning):

@@ -28,6 +28,8 @@ class Intake:
 
     def __init__(self, connection: Connection) -> None:
         self._conn = connection
+        # Read once for a body of a thousand alerts, since nobody else can write meanwhile; anew after our own writes.
+        self._history: tuple[float, History] | None = None
 
     def episode(self, fingerprint: str, starts_at: float) -> Episode | None:
         """The episode with this identity, or None when it is new."""
@@ -43,7 +45,9 @@ class Intake:
 
     def history(self, now: float, episode_id: str | None = None) -> History:
         """What a decision needs to remember; nobody else can write between this read and the block's end."""
-        return queries.read_history(self._conn, now, episode_id)
+        if self._history is None or self._history[0] != now:
+            self._history = now, queries.read_history(self._conn, now)
+        return queries.of_episode(self._conn, self._history[1], episode_id)
 
     def add_job(self, job: Job, message: str) -> None:
         """Write a new job and the first line of its history. Its episode must be put before.
@@ -53,6 +57,7 @@ class Intake:
             ValueError: The job's fields contradict each other.
         """
         queries.check(job)
+        self._history = None
         migrating_at = job.updated_at if job.state is JobState.MIGRATING else None
         own = {"cancel_requested": job.cancel_requested, "migrating_at": migrating_at}
         with queries.one_live_job_per_guest(self._conn, job.vmid):
@@ -61,6 +66,7 @@ class Intake:
 
     def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
         """Ask the episode's jobs to stop that have not come to migrating; returns the ids of those newly asked."""
+        self._history = None
         unstarted = select(jobs.c.id).where(
             jobs.c.episode_id == episode_id, jobs.c.state.in_(CANCELLABLE), jobs.c.cancel_requested.is_(False)
         )

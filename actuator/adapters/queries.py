@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Select, and_, case, func, insert, not_, select, update
@@ -78,8 +79,8 @@ def live() -> Select[Any]:
     return select(jobs).where(jobs.c.finished_at.is_(None)).order_by(jobs.c.seq)
 
 
-def read_history(conn: Connection, now: float, episode_id: str | None) -> History:
-    """What `History` describes."""
+def read_history(conn: Connection, now: float) -> History:
+    """What `History` describes, but for its episode."""
     live_jobs = tuple(codec.job_from_row(row) for row in conn.execute(live()).mappings())
     state = conn.execute(select(control)).mappings().one()
 
@@ -100,9 +101,6 @@ def read_history(conn: Connection, now: float, episode_id: str | None) -> Histor
         if since is not None:
             failures = failures.where(jobs.c.finished_at > since)
 
-    # What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
-    declined = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
-    begun = select(func.count()).where(jobs.c.episode_id == episode_id, not_(declined))
     in_force = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
     return History(
         paused=state["paused"],
@@ -111,6 +109,18 @@ def read_history(conn: Connection, now: float, episode_id: str | None) -> Histor
         moves_last_day={vmid: count for vmid, _, count in moves if count},
         recent_failures=tuple(conn.execute(failures).scalars()),
         quarantined={node: why for node, why in conn.execute(in_force)},  # noqa: C416 - as in numbers
-        episode_jobs=0 if episode_id is None else conn.execute(begun).scalar_one(),
-        episode_live=episode_id is not None and any(job.episode_id == episode_id for job in live_jobs),
+    )
+
+
+def of_episode(conn: Connection, history: History, episode_id: str | None) -> History:
+    """The same history, as it looks for one episode."""
+    if episode_id is None:
+        return history
+    # What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
+    declined = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
+    begun = select(func.count()).where(jobs.c.episode_id == episode_id, not_(declined))
+    return replace(
+        history,
+        episode_jobs=conn.execute(begun).scalar_one(),
+        episode_live=any(job.episode_id == episode_id for job in history.live_jobs),
     )

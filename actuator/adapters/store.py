@@ -109,7 +109,7 @@ class Store:
     def history(self, now: float, episode_id: str | None = None) -> History:
         """What decisions remember, all of one moment."""
         with self._database.reading() as conn:
-            return queries.read_history(conn, now, episode_id)
+            return queries.of_episode(conn, queries.read_history(conn, now), episode_id)
 
     def counts(self) -> dict[JobState, int]:
         """Jobs by state, every state with its number, 0 included."""

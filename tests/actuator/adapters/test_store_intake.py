@@ -16,7 +16,7 @@ import pytest
 
 from actuator.policy.reasons import Reason
 from tests.actuator.adapters.stores import add, episode, opened, receive
-from tests.actuator.policy.samples import ANY_GUEST, ORDER, job
+from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, job
 
 if TYPE_CHECKING:
     from actuator.policy.orders import Order
@@ -76,6 +76,20 @@ def test_readers_do_not_wait_for_a_writer_nor_see_half_of_it(tmp_path: Path) -> 
             assert (store.jobs(), store.episodes()) == ([], [])
 
         assert len(store.jobs()) == len(store.episodes()) == 1
+
+
+def test_a_body_sees_its_own_writes(tmp_path: Path) -> None:
+    """The second alert of a body knows of the first one's job, and of its cancellation, whatever was read before."""
+    with opened(tmp_path / "a.db") as store, store.intake() as tx:
+        tx.put_episode(episode())
+        assert tx.history(NOW).live_jobs == ()
+
+        tx.add_job(job("j1", episode_id="e1"), "begun")
+        assert [each.cancel_requested for each in tx.history(NOW).live_jobs] == [False]
+
+        tx.cancel_unstarted("e1", "resolved", NOW)
+        assert [each.cancel_requested for each in tx.history(NOW).live_jobs] == [True]
+        assert tx.history(NOW + 1, "e1").episode_jobs == 1
 
 
 def test_an_error_in_the_middle_of_a_body_undoes_all_of_it(tmp_path: Path) -> None:
