@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from exporter.readings import Clock, Reason, Sample, Snapshot, SourceError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CHECK_SECONDS = 1.0
-_JOIN_SECONDS = 5.0
+_JOIN_SECONDS = 2.0
 
 
 class Sampler:
@@ -52,8 +53,9 @@ class Sampler:
         self._stopping.set()
         for track in self._tracks:
             track.source.close()
+        until = time.monotonic() + _JOIN_SECONDS
         for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def snapshot(self) -> Snapshot:
         """Return every source as it stands now; touches no source."""
