@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actuator.adapters import codec, queries
 from actuator.adapters.tables import episodes, jobs
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job
+
+# Built once: a storm of alerts spends more time on building statements than on running them.
+_SAME = select(episodes).where(episodes.c.fingerprint == bindparam("f"), episodes.c.starts_at == bindparam("s"))
+_UPDATE = update(episodes).where(episodes.c.id == bindparam("which"))
 
 CANCELLABLE = tuple(state.value for state in JobState if allowed(state, JobState.CANCELLED))
 
@@ -33,15 +37,14 @@ class Intake:
 
     def episode(self, fingerprint: str, starts_at: float) -> Episode | None:
         """The episode with this identity, or None when it is new."""
-        same = (episodes.c.fingerprint == fingerprint) & (episodes.c.starts_at == starts_at)
-        row = self._conn.execute(select(episodes).where(same)).mappings().first()
+        row = self._conn.execute(_SAME, {"f": fingerprint, "s": starts_at}).mappings().first()
         return None if row is None else codec.episode_from_row(row)
 
     def put_episode(self, episode: Episode) -> None:
         """Insert it, or update the one with its id."""
         values = codec.episode_to_row(episode)
-        if self._conn.execute(update(episodes).where(episodes.c.id == episode.id).values(values)).rowcount == 0:
-            self._conn.execute(insert(episodes).values(values))
+        if self._conn.execute(_UPDATE, values | {"which": episode.id}).rowcount == 0:
+            self._conn.execute(insert(episodes), values)
 
     def history(self, now: float, episode_id: str | None = None) -> History:
         """What a decision needs to remember; nobody else can write between this read and the block's end."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Select, and_, case, func, insert, not_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from actuator.adapters import codec
@@ -21,6 +22,32 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DAY_SECONDS = 86400.0
+
+# Built once: a storm of alerts spends more time on building statements than on running them.
+LIVE = select(jobs).where(jobs.c.finished_at.is_(None)).order_by(jobs.c.seq)
+"""Jobs with work left, oldest first."""
+_CONTROL = select(control)
+_QUARANTINED = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
+# A job that declined while migrating (a lock, a local disk) never asked Proxmox for anything.
+_MOVES = (
+    select(
+        jobs.c.vmid,
+        func.max(jobs.c.finished_at),
+        func.sum(case((jobs.c.finished_at > bindparam("day_began"), 1), else_=0)),
+    )
+    .where(jobs.c.migrating_at.is_not(None), jobs.c.finished_at.is_not(None), jobs.c.vmid.is_not(None))
+    .where(jobs.c.state != JobState.SKIPPED.value)
+    .group_by(jobs.c.vmid)
+)
+_SUCCESS = select(func.max(jobs.c.finished_at)).where(jobs.c.state == JobState.SUCCEEDED.value)
+_FAILURES = (
+    select(jobs.c.finished_at)
+    .where(jobs.c.state == JobState.FAILED.value, jobs.c.finished_at > bindparam("row_began"))
+    .order_by(jobs.c.finished_at)
+)
+# What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
+_DECLINED = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
+_BEGUN = select(func.count()).where(jobs.c.episode_id == bindparam("episode"), not_(_DECLINED))
 
 
 def check(job: Job) -> None:
@@ -42,7 +69,7 @@ def one_live_job_per_guest(conn: Connection, vmid: int | None) -> Iterator[None]
         with conn.begin_nested():
             yield
     except IntegrityError:
-        if vmid is None or conn.execute(live().where(jobs.c.vmid == vmid)).first() is None:
+        if vmid is None or conn.execute(LIVE.where(jobs.c.vmid == vmid)).first() is None:
             raise
         raise GuestInFlight(vmid) from None
 
@@ -74,41 +101,18 @@ def numbers(conn: Connection, query: Select[Any]) -> dict[str, int]:
     return {name: number for name, number in conn.execute(query)}  # noqa: C416 - rows are not typed as pairs
 
 
-def live() -> Select[Any]:
-    """Jobs with work left, oldest first."""
-    return select(jobs).where(jobs.c.finished_at.is_(None)).order_by(jobs.c.seq)
-
-
 def read_history(conn: Connection, now: float) -> History:
     """What `History` describes, but for its episode."""
-    live_jobs = tuple(codec.job_from_row(row) for row in conn.execute(live()).mappings())
-    state = conn.execute(select(control)).mappings().one()
-
-    in_a_day = func.sum(case((jobs.c.finished_at > now - _DAY_SECONDS, 1), else_=0))
-    # A job that declined while migrating (a lock, a local disk) never asked Proxmox for anything.
-    moves = conn.execute(
-        select(jobs.c.vmid, func.max(jobs.c.finished_at), in_a_day)
-        .where(jobs.c.migrating_at.is_not(None), jobs.c.finished_at.is_not(None), jobs.c.vmid.is_not(None))
-        .where(jobs.c.state != JobState.SKIPPED.value)
-        .group_by(jobs.c.vmid)
-    ).all()
-
-    success = conn.execute(
-        select(func.max(jobs.c.finished_at)).where(jobs.c.state == JobState.SUCCEEDED.value)
-    ).scalar()
-    failures = select(jobs.c.finished_at).where(jobs.c.state == JobState.FAILED.value).order_by(jobs.c.finished_at)
-    for since in (success, state["breaker_reset_at"]):
-        if since is not None:
-            failures = failures.where(jobs.c.finished_at > since)
-
-    in_force = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
+    state = conn.execute(_CONTROL).mappings().one()
+    moves = conn.execute(_MOVES, {"day_began": now - _DAY_SECONDS}).all()
+    row_began = max(conn.execute(_SUCCESS).scalar() or -inf, state["breaker_reset_at"] or -inf)
     return History(
         paused=state["paused"],
-        live_jobs=live_jobs,
+        live_jobs=tuple(codec.job_from_row(row) for row in conn.execute(LIVE).mappings()),
         last_moved_at={vmid: last for vmid, last, _ in moves},
         moves_last_day={vmid: count for vmid, _, count in moves if count},
-        recent_failures=tuple(conn.execute(failures).scalars()),
-        quarantined={node: why for node, why in conn.execute(in_force)},  # noqa: C416 - as in numbers
+        recent_failures=tuple(conn.execute(_FAILURES, {"row_began": row_began}).scalars()),
+        quarantined={node: why for node, why in conn.execute(_QUARANTINED)},  # noqa: C416 - as in numbers
     )
 
 
@@ -116,11 +120,8 @@ def of_episode(conn: Connection, history: History, episode_id: str | None) -> Hi
     """The same history, as it looks for one episode."""
     if episode_id is None:
         return history
-    # What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
-    declined = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
-    begun = select(func.count()).where(jobs.c.episode_id == episode_id, not_(declined))
     return replace(
         history,
-        episode_jobs=conn.execute(begun).scalar_one(),
+        episode_jobs=conn.execute(_BEGUN, {"episode": episode_id}).scalar_one(),
         episode_live=any(job.episode_id == episode_id for job in history.live_jobs),
     )

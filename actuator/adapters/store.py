@@ -91,7 +91,7 @@ class Store:
     def live_jobs(self) -> list[Job]:
         """Jobs with work left, oldest first."""
         with self._database.reading() as conn:
-            return [codec.job_from_row(row) for row in conn.execute(queries.live()).mappings()]
+            return [codec.job_from_row(row) for row in conn.execute(queries.LIVE).mappings()]
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
         """A job's history in order, from the event after id ``after`` on."""
