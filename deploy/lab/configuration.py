@@ -80,9 +80,12 @@ def write_alertmanager(into: Path, addresses: Addresses, windows: Windows, token
     return _dump(into / "alertmanager.yml", document)
 
 
-def write_actuator(into: Path, changes: Mapping[str, Any]) -> Path:
-    """Write actuator.yml below ``into``: the shipped example with ``changes`` laid over it; return it."""
-    return _dump(into / "actuator.yml", _merged(_load("actuator/actuator.yml"), changes))
+def write_actuator(into: Path, *layers: Mapping[str, Any]) -> Path:
+    """Write actuator.yml below ``into``: the shipped example with the layers laid over it in turn; return it."""
+    document = _load("actuator/actuator.yml")
+    for layer in layers:
+        document = _merged(document, layer)
+    return _dump(into / "actuator.yml", document)
 
 
 def _shorten(document: dict[str, Any], windows: Windows) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import shlex
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.lab.debian import unpack
+from deploy.lab.relocation import mend_links, wrapper
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +50,11 @@ class Toolbox:
             found = shutil.which(candidate)
             if found is not None:
                 return self._link(name, found)
-        wrapper = self.bin / name
+        script = self.bin / name
         with self._lock():
-            if not wrapper.exists():
+            if not script.exists():
                 self._wrap(name, names, package)
-        return wrapper
+        return script
 
     def _link(self, name: str, found: str) -> Path:
         # The folder of wrappers holds every tool asked for, whichever way it came.
@@ -66,28 +66,18 @@ class Toolbox:
         return link
 
     def _wrap(self, name: str, names: tuple[str, ...], package: str) -> None:
-        unpacked = unpack([package], self.root)
+        unpacked = unpack([package], self.root).resolve()
         binary = next(
             path
             for folder in ("usr/bin", "usr/sbin", "bin")
             for candidate in names
-            if (path := unpacked.resolve() / folder / candidate).exists()
+            if (path := unpacked / folder / candidate).exists()
         )
-        # systemd keeps libraries of its own one folder deeper.
-        libraries = ":".join(
-            str(path)
-            for pattern in ("*-linux-gnu", "*-linux-gnu/systemd")
-            for path in sorted((unpacked.resolve() / "usr/lib").glob(pattern))
-            if path.is_dir()
-        )
-        wrapper = self.bin / name
-        wrapper.write_text(
-            "#!/bin/sh\n"
-            "# Runs the unpacked Debian binary beside the libraries unpacked with it.\n"
-            f"LD_LIBRARY_PATH={shlex.quote(libraries)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} "
-            f'exec {shlex.quote(str(binary))} "$@"\n'
-        )
-        wrapper.chmod(0o755)
+        mend_links(unpacked)
+        script = self.bin / name
+        script.unlink(missing_ok=True)  # perhaps a link to a tool that has gone
+        script.write_text(wrapper(binary, unpacked))
+        script.chmod(0o755)
 
     def _lock(self) -> _FolderLock:
         self.bin.mkdir(parents=True, exist_ok=True)
