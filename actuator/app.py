@@ -57,6 +57,7 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Work while the server serves."""
         runner.start()
         try:
             yield

@@ -48,7 +48,10 @@ class Metrics:
     def __init__(self, store: Countable) -> None:
         self.registry = CollectorRegistry()
         self._decisions = Counter(
-            "wattshift_decisions", "Decisions on alerts and orders, by reason.", ["reason"], registry=self.registry
+            "wattshift_decisions",
+            "Decisions on alerts and orders, on arrival and again with the cluster in view, by reason.",
+            ["reason"],
+            registry=self.registry,
         )
         for reason in Reason:
             self._decisions.labels(reason)  # a series that begins at 0 lets increase() see the first one

@@ -44,6 +44,7 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
     """
 
     async def dependency(request: Request) -> Model:
+        """Read and validate this request's body."""
         _require_json(request)
         body = await _read(request, request.app.state.services.body_limits)
         try:
