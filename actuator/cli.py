@@ -100,9 +100,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the address is in use, or not one of this machine.
     """
     # Taken before anything else is, so that a second actuator started by mistake touches neither database nor cluster.
-    family, _, _, _, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-        0
-    ]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
     listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     # Inherited by every connection. asyncio sets it only on sockets whose protocol is named, which these do not do, and
     # without it an answer's body waits some 40 ms until the caller has acknowledged its head.
