@@ -107,6 +107,16 @@ def test_a_signal_ends_it_cleanly_with_its_children(tmp_path: Path, number: sign
     assert exporter.log[-1].endswith("INFO stopped\n")
 
 
+def test_killed_outright_it_leaves_no_child_behind(tmp_path: Path) -> None:
+    """Nobody can clean up after SIGKILL, so the child itself ends at its next line: the pipe is broken."""
+    tool = play_powerstat(tmp_path, POWERSTAT_TWO_SOCKETS, tmp_path / "pid")
+    tool.write_text(tool.read_text().replace("exec sleep 600", "while echo; do sleep 0.01; done"))
+    with serving(f"{tmp_path}:/usr/bin:/bin", "--path.sysfs", str(NO_SENSORS)) as exporter:
+        exporter.metrics_when(lambda text: "wattshift_powerstat_watts{" in text)
+        assert exporter.stop(signal.SIGKILL) == -signal.SIGKILL
+        wait_for_end(int((tmp_path / "pid").read_text()))
+
+
 def test_a_change_of_health_is_logged_once(tmp_path: Path) -> None:
     """Why each source is down is said at the start, once, however often it is tried."""
     tried_again = 'reason="missing",source="{}"}} [2-9]'

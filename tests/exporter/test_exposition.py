@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
+from exporter import __version__
 from exporter.exposition import Exposition
 from exporter.readings import Reason, Snapshot, SourceState
 from exporter.settings import NODE_SOURCES
@@ -83,6 +87,13 @@ def test_health_is_shown_as_far_as_it_is_known() -> None:
         if name == "wattshift_source_errors_total" and dict(labels)["source"] == "dcmi"
     }
     assert counters == {reason.value: 3.0 if reason is Reason.AUTH else 0.0 for reason in Reason}
+
+
+def test_the_version_shown_is_that_of_the_distribution() -> None:
+    """It is written in two places, since Debian's build of the exporter carries no Python metadata."""
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())
+
+    assert __version__ == project["project"]["version"]
 
 
 def test_registering_reads_nothing() -> None:

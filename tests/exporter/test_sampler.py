@@ -138,20 +138,27 @@ def test_a_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert lines == ["source fake: up", "source fake: down: missing: gone"]
 
 
-def test_closing_ends_every_source_and_thread() -> None:
-    """Each source is told to end, and no thread of ours is left."""
-    ended = threading.Event()
+class WaitingSource(FakeSource):
+    """A source whose read lasts until it is closed, and then fails."""
 
-    class Waiting(FakeSource):
-        def close(self) -> None:
-            ended.set()
+    def __init__(self) -> None:
+        super().__init__(self._wait, "waiting")
+        self._ended = threading.Event()
 
-    def read() -> Sample:
-        ended.wait()
+    def close(self) -> None:
+        """End the read."""
+        self._ended.set()
+
+    def _wait(self) -> Sample:
+        self._ended.wait()
         raise SourceError(Reason.BUSY, "stopping")
 
+
+def test_closing_ends_every_source_and_thread() -> None:
+    """Each source is told to end, and no thread of ours is left."""
+    waiting = WaitingSource()
     fine = FakeSource(lambda: power(1.0), "fine")
-    sampler = Sampler([Waiting(read, "waiting"), fine], 30.0, Clock())
+    sampler = Sampler([waiting, fine], 30.0, Clock())
     before = threading.active_count()
     sampler.start()
     sampler.wait_until(is_up("fine"))
