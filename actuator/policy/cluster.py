@@ -111,11 +111,13 @@ class History:
     Attributes:
         paused: Why work is paused (a sentence), or None.
         live_jobs: Jobs with work left.
-        last_moved_at: vmid -> when its last migration ended, however it ended, unix seconds.
+        last_moved_at: vmid -> when its last migration ended, however it ended, unix seconds. Jobs that declined before
+            asking Proxmox for one do not count.
         moves_last_day: vmid -> migrations that ended in the last 24 hours.
-        recent_failures: When jobs failed since the last success or reset, oldest first, unix seconds.
+        recent_failures: When jobs failed since the last success or resume, oldest first, unix seconds.
         quarantined: Node -> why it may not be woken until a person clears it or it is seen online.
-        episode_jobs: Jobs that the present episode has begun so far.
+        episode_jobs: Jobs that the present episode has begun so far, but for those that were skipped; of these only
+            the observed ones count, so that a guest that was locked by a backup is tried again.
         episode_live: Whether one of them is live.
     """
 
