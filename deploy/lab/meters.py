@@ -56,7 +56,6 @@ class Meters:
                 self._boots[name] = node.boots
                 tree.reset()
             held, self._watts[name] = self._watts[name], self.watts(name)
-            if held.package:
-                tree.advance(held, seconds)
+            tree.advance(held, seconds)
             self._bmcs[name].meter.observe(held.wall, seconds)
             self._bmcs[name].meter.watts = self._watts[name].wall

@@ -13,8 +13,9 @@ import pytest
 from deploy.lab.agenda import Agenda
 from deploy.lab.clock import ManualClock, RunningClock
 from deploy.lab.cluster import Stage
+from deploy.lab.engine import Ports
 from deploy.lab.plans import two_nodes
-from deploy.lab.world import Lab, Ports
+from deploy.lab.world import Lab
 from tests.lab.client import call, data
 
 if TYPE_CHECKING:
@@ -66,6 +67,21 @@ def test_a_lab_that_cannot_start_says_why(tmp_path: Path) -> None:
             lab.start()
 
     assert [thread.name for thread in threading.enumerate() if thread.name == "lab"] == []
+
+
+def test_a_lab_that_fails_while_it_runs_does_not_hide_it(tmp_path: Path) -> None:
+    """A node that boots and finds its port taken ends the lab, and the end says why."""
+    lab = Lab(two_nodes(), tmp_path, clock=RunningClock(50))
+    lab.start()
+    with socket.socket() as taken:
+        taken.bind((lab.address("pve"), lab.ports.api))
+        taken.listen()
+        lab.power_on("pve")
+        lab.wait_until(lambda: not lab.alive)
+    with pytest.raises(ExceptionGroup) as failure:
+        lab.stop()
+
+    assert failure.group_contains(OSError, match="address already in use")
 
 
 def test_waiting_for_what_never_happens_ends(tmp_path: Path) -> None:

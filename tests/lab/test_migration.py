@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from deploy.lab.clock import ManualClock
+from deploy.lab.cluster import Stage
 from deploy.lab.plan import GIB, MigrationTimes, Plan
 from deploy.lab.plans import two_nodes
 from deploy.lab.task import UPID
@@ -143,6 +144,20 @@ def test_a_target_that_still_boots_aborts_the_migration(lab: Lab) -> None:
     assert log(lab, upid)[-2].endswith(
         "ERROR: migration aborted (duration 00:00:00): Can't connect to destination address using public key"
     )
+    assert (lab.guest(100).node, lab.guest(100).lock) == ("pve2", None)
+
+
+def test_a_target_without_its_storages_fails_to_start_the_guest(lab: Lab) -> None:
+    """Once the API answers but the storages do not, the guest cannot start there, and stays."""
+    lab.power_off("pve")
+    lab.power_on("pve")
+    lab.advance(4.5)
+    times = (lab.node("pve").stage, lab.plan.boot.storages > lab.plan.migration.prepare)
+    upid = migrate(lab, "pve2", "pve")
+    lab.advance(0.4)
+
+    assert times == (Stage.API, True)
+    assert status(lab, upid) == ("stopped", "migration problems")
     assert (lab.guest(100).node, lab.guest(100).lock) == ("pve2", None)
 
 
