@@ -21,7 +21,7 @@ def verify(job: Job, means: Means, now: float) -> StepResult:
     """Look until it is proven, for a bounded time, since statistics lag behind."""
     move = move_of(job)
     job, _, guest = look(job, means)
-    doubt = _doubt(guest, move.target)
+    doubt = doubt_about(guest, move.target)
     if doubt is None:
         return advance(job, JobState.SUCCEEDED, _told(job, means), **_cost(job))
     patience = means.timing.verify_timeout_seconds
@@ -37,7 +37,7 @@ def verify(job: Job, means: Means, now: float) -> StepResult:
     return stay(job, means.timing.poll_seconds)
 
 
-def _doubt(guest: Guest | None, target: str) -> str | None:
+def doubt_about(guest: Guest | None, target: str) -> str | None:
     """What is not as it should be, or None."""
     if guest is None:
         return "it is not in the cluster"
