@@ -100,6 +100,12 @@ class Store:
             rows = conn.execute(query.order_by(job_events.c.id).limit(limit)).mappings()
             return [codec.event_from_row(row) for row in rows]
 
+    def episode(self, episode_id: str) -> Episode | None:
+        """One episode by our key, or None."""
+        with self._database.reading() as conn:
+            row = conn.execute(select(episodes).where(episodes.c.id == episode_id)).mappings().first()
+            return None if row is None else codec.episode_from_row(row)
+
     def episodes(self, limit: int = 50) -> list[Episode]:
         """Episodes, those heard of last first."""
         query = select(episodes).order_by(episodes.c.last_seen_at.desc()).limit(limit)

@@ -106,8 +106,10 @@ def list_jobs(
 
 @router.get("/{job_id}", responses={404: {"model": Problem}})
 def show_job(job_id: str, services: Wired) -> JobDetail:
-    """Show a job: its history, what it failed of, where the guest is, how far the migration got and what it cost."""
-    return JobDetail.with_events(_job(services, job_id), services.store.events(job_id))
+    """Show a job: its alert and history, why it failed, where the guest is, how far the migration got, what it cost."""
+    job = _job(services, job_id)
+    episode = None if job.episode_id is None else services.store.episode(job.episode_id)
+    return JobDetail.with_history(job, episode, services.store.events(job_id))
 
 
 @router.post("/{job_id}/cancel", status_code=202, responses={404: {"model": Problem}, 409: {"model": Problem}})

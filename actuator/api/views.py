@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
+from actuator.policy.episodes import Episode
 from actuator.policy.jobs import Failure, Job, JobEvent, JobState, Outcome, Progress
 from actuator.policy.orders import Order
 from actuator.policy.reasons import Reason
@@ -82,19 +83,54 @@ class JobView(BaseModel):
         return cls(**_shown(job))
 
 
+class EpisodeView(BaseModel):
+    """The firing of an alert that asked for a job.
+
+    Attributes:
+        id: Its key.
+        alertname: The rule's name.
+        starts_at: When the alert began to fire.
+        last_seen_at: When Alertmanager told of it last.
+        resolved_at: When Alertmanager told that it is over; null while it fires.
+    """
+
+    id: str
+    alertname: str
+    starts_at: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None
+
+    @classmethod
+    def of(cls, episode: Episode) -> Self:
+        """Show this episode."""
+        return cls(
+            id=episode.id,
+            alertname=episode.alertname,
+            starts_at=_utc(episode.starts_at),
+            last_seen_at=_utc(episode.last_seen_at),
+            resolved_at=None if episode.resolved_at is None else _utc(episode.resolved_at),
+        )
+
+
 class JobDetail(JobView):
     """A job with its history.
 
     Attributes:
+        episode: The alert behind it; null for an order by hand.
         events: Oldest first.
     """
 
+    episode: EpisodeView | None
     events: list[EventView]
 
     @classmethod
-    def with_events(cls, job: Job, events: list[JobEvent]) -> Self:
-        """Show this job and its history."""
-        return cls(**_shown(job), events=[EventView.of(event) for event in events])
+    def with_history(cls, job: Job, episode: Episode | None, events: list[JobEvent]) -> Self:
+        """Show this job, what asked for it and what became of it."""
+        return cls(
+            **_shown(job),
+            episode=None if episode is None else EpisodeView.of(episode),
+            events=[EventView.of(event) for event in events],
+        )
 
 
 def _shown(job: Job) -> dict[str, Any]:

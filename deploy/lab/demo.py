@@ -32,7 +32,7 @@ class Demo:
     lab: Lab
     stack: Stack
     console: Console
-    _story: Story = field(default_factory=lambda: Story(THRESHOLD))
+    _story: Story = field(default_factory=lambda: Story({SOURCE: THRESHOLD}))
     _began: float = 0.0
 
     def run(self) -> Look:
@@ -73,7 +73,7 @@ class Demo:
 
     def _summary(self, before: float, look: Look) -> None:
         job = look.job or {}
-        outcome = (job.get("checkpoint") or job).get("outcome") or {}
+        outcome = job.get("outcome") or {}
         self.console.print()
         self.console.print(f"[bold]The loop closed in {look.at:.0f} s.[/]")
         self.console.print(
@@ -93,7 +93,7 @@ def _closed(look: Look) -> bool:
         look.job is not None
         and look.job["state"] == "succeeded"
         and look.alert == "inactive"
-        and not look.delivered
+        and look.told_resolved
         and look.watts.get(SOURCE, THRESHOLD) < THRESHOLD
         and TARGET in look.watts
     )

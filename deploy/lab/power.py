@@ -1,4 +1,4 @@
-"""Load turned into watts: a small home server, as in the original experiment."""
+"""Load turned into watts: a small home server that rests below the 6 W of the original experiment, at the wall."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class PowerModel:
         standby: Watts at the wall of a node that is off.
     """
 
-    idle_package: float = 4.0
+    idle_package: float = 1.8
     per_cpu: float = 4.5
     cores_share: float = 0.85
-    dram_idle: float = 0.7
+    dram_idle: float = 0.3
     dram_per_cpu: float = 0.4
-    board: float = 9.0
-    supply_efficiency: float = 0.85
-    standby: float = 2.0
+    board: float = 2.0
+    supply_efficiency: float = 0.88
+    standby: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class Look:
         watts: Node -> ``wattshift_node_watts`` as Prometheus has it; absent when Prometheus has none.
         quorate: Whether the cluster may change anything.
         alert: ``inactive``, ``pending`` or ``firing``, as Prometheus has it.
-        delivered: Whether Alertmanager still holds the alert.
+        delivered: Whether Alertmanager holds the alert.
+        told_resolved: Whether the actuator has heard that the job's alert resolved.
         job: The actuator's newest job, as its API gives it; None while there is none.
         events: The job's events since the last look.
     """
@@ -30,18 +31,22 @@ class Look:
     quorate: bool
     alert: str
     delivered: bool
+    told_resolved: bool = False
     job: Mapping[str, Any] | None = None
     events: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(slots=True)
 class Story:
-    """Remembers what has been told."""
+    """Remembers what has been told.
 
-    threshold: float
+    Attributes:
+        thresholds: Node -> its threshold in watts; a node without one is only watched.
+    """
+
+    thresholds: Mapping[str, float]
     _last: Look | None = None
-    _peak: dict[str, float] = field(default_factory=dict)
-    _fired: bool = False
+    _above: set[str] = field(default_factory=set)
 
     def tell(self, look: Look) -> list[str]:
         """The lines that ``look`` adds to the story."""
@@ -53,13 +58,15 @@ class Story:
 
     def _watts(self, look: Look) -> list[str]:
         lines = []
-        for node, watts in sorted(look.watts.items()):
-            above = watts > self.threshold
-            if above and self._peak.get(node, 0.0) <= self.threshold:
-                lines.append(f"{node} draws {watts:.1f} W, above its threshold of {self.threshold:g} W")
-            elif not above and self._peak.get(node, 0.0) > self.threshold:
+        for node, threshold in sorted(self.thresholds.items()):
+            if (watts := look.watts.get(node)) is None:
+                continue
+            if watts > threshold and node not in self._above:
+                lines.append(f"{node} draws {watts:.1f} W, above its threshold of {threshold:g} W")
+                self._above.add(node)
+            elif watts <= threshold and node in self._above:
                 lines.append(f"{node} draws {watts:.1f} W, below its threshold again")
-            self._peak[node] = watts
+                self._above.remove(node)
         return lines
 
     def _alert(self, before: Look, look: Look) -> list[str]:
@@ -74,8 +81,8 @@ class Story:
             )
         if look.delivered and not before.delivered:
             lines.append("Alertmanager has the alert, and calls the actuator")
-        if before.delivered and not look.delivered:
-            lines.append("Alertmanager tells the actuator that it is over")
+        if look.told_resolved and not before.told_resolved:
+            lines.append("Alertmanager has told the actuator that it is over")
         return lines
 
 

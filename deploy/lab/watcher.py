@@ -53,6 +53,7 @@ class Watcher:
             quorate=self.lamps.quorate(),
             alert=self._alert_state(),
             delivered=bool(self._get(f"{self.alertmanager}/api/v2/alerts", filter=f'alertname="{ALERT}"')),
+            told_resolved=bool(job and job["episode"] and job["episode"]["resolved_at"]),
             job=job,
             events=events,
         )

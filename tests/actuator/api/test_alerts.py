@@ -106,6 +106,19 @@ def test_resolved_cancels_what_has_not_started(world: World) -> None:
     assert episode.resolved_at == world.now
 
 
+def test_a_job_shows_whether_its_alert_is_over(world: World) -> None:
+    """The alert behind a job stands with it: still firing, and later resolved; an order by hand has none."""
+    world.post_alerts(recorded("firing-other-node"))
+    [job] = world.store.jobs()
+    before = world.client.get(f"/api/v1/jobs/{job.id}").json()["episode"]
+    world.post_alerts(recorded("resolved"))
+    after = world.client.get(f"/api/v1/jobs/{job.id}").json()["episode"]
+
+    assert (before["alertname"], before["resolved_at"]) == ("NodePowerHigh", None)
+    assert after["resolved_at"] is not None
+    assert after["id"] == before["id"] == job.episode_id
+
+
 def test_resolved_leaves_a_running_migration_alone(world: World) -> None:
     """A migration that was asked for goes on when its alert resolves."""
     job_id = world.post_alerts(recorded("firing-other-node")).json()["alerts"][0]["job_id"]

@@ -126,6 +126,7 @@ def test_show(world: World) -> None:
     job = world.client.get(f"/api/v1/jobs/{job_id}").json()
 
     assert (job["state"], job["failure"], job["guest_node"]) == ("failed", "migration_failed", "pve2")
+    assert job["episode"] is None
     assert job["upid"] == "UPID:pve2:1:"
     assert job["progress"] == {"transferred_bytes": 5, "total_bytes": 10, "bytes_per_second": None}
     assert job["outcome"] == {"downtime_seconds": 0.04, "duration_seconds": None, "transferred_bytes": None}

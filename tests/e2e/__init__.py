@@ -1,0 +1,1 @@
+"""The loop, with every real part."""

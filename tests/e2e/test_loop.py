@@ -1,0 +1,173 @@
+"""The very loop of the demo: watts rise, a sleeping node wakes, the guest moves, the alert resolves."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx2 as httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+
+from deploy.lab.demo import GUEST, SOURCE, TARGET, THRESHOLD, Demo
+from deploy.lab.plans import two_nodes
+from deploy.lab.stack import Stack
+from deploy.lab.world import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deploy.lab.story import Look
+    from deploy.lab.tools import Toolbox
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("loop")]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The stack as the closed loop left it."""
+
+    lab: Lab
+    stack: Stack
+    last: Look
+    told: str
+
+    def series(self, address: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+        """Metric name -> samples of one ``/metrics``."""
+        text = httpx.get(f"http://{address}/metrics", trust_env=False).text
+        found: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs of the actuator, newest first."""
+        headers = {"Authorization": f"Bearer {self.stack.tokens['operator']}"}
+        answer = httpx.get(f"{self.stack.url('actuator')}/api/v1/jobs", headers=headers, trust_env=False)
+        found: list[dict[str, Any]] = answer.json()["jobs"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def closed(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
+    """Run the demo once; every test of this module looks at what it left."""
+    directory: Path = tmp_path_factory.mktemp("loop")
+    paper = io.StringIO()
+    with Lab(two_nodes(), directory / "lab") as lab, Stack(lab, toolbox, directory / "stack") as stack:
+        last = Demo(lab, stack, Console(file=paper, width=200)).run()
+        yield Closed(lab, stack, last, paper.getvalue())
+
+
+def test_the_guest_has_moved(closed: Closed) -> None:
+    """The truth of the simulated cluster, not our own word: the guest runs on the target, unlocked."""
+    guest = closed.lab.guest(GUEST)
+
+    assert (guest.node, guest.running, guest.lock) == (TARGET, True, None)
+
+
+def test_the_target_was_woken_by_a_magic_packet(closed: Closed) -> None:
+    """The node that was off is on, and nothing but a datagram on the wire could have done that."""
+    assert closed.lab.packets >= 1
+
+    assert closed.lab.quorate
+
+
+def test_one_alert_was_one_job_and_one_migration(closed: Closed) -> None:
+    """Repeats of the alert while the job lived and after it changed nothing."""
+    migrations = [task for task in closed.lab.tasks if ":qmigrate:" in task.upid]
+
+    assert len(migrations) == 1
+
+    assert [job["state"] for job in closed.jobs()] == ["succeeded"]
+
+
+def test_the_job_says_what_the_move_cost(closed: Closed) -> None:
+    """Downtime and duration come from the task log of that migration."""
+    (job,) = closed.jobs()
+
+    assert pytest.approx(job["outcome"]["downtime_seconds"]) == 0.042
+
+    assert job["outcome"]["duration_seconds"] > 0
+
+    assert job["guest_node"] == TARGET
+
+
+def test_the_watts_fell_and_the_alert_resolved(closed: Closed) -> None:
+    """The source is below its threshold, the alert is gone, and the actuator has heard of it."""
+    assert closed.last.watts[SOURCE] < THRESHOLD
+
+    assert (closed.last.alert, closed.last.told_resolved) == ("inactive", True)
+
+
+def test_each_exporter_says_one_figure_for_its_node(closed: Closed) -> None:
+    """Exactly one ``wattshift_node_watts`` series a node, with its name, from the BMC that it prefers."""
+    for node, address in closed.stack.addresses.exporters.items():
+        ((labels, watts),) = closed.series(address)["wattshift_node_watts"]
+
+        assert {"node": node, "source": "dcmi"} == labels
+
+        assert watts > 0
+
+
+def test_the_actuator_counts_what_it_did(closed: Closed) -> None:
+    """State, step times, wake time and downtime are on its own /metrics."""
+    series = closed.series(closed.stack.addresses.actuator)
+
+    assert ({"state": "succeeded"}, 1.0) in series["wattshift_jobs"]
+
+    assert ({"state": "failed"}, 0.0) in series["wattshift_jobs"]
+
+    assert series["wattshift_migration_downtime_seconds_count"] == [({}, 1.0)]
+
+    assert {"preflight", "wake", "await_ready", "migrate", "verify"} <= {
+        labels["step"] for labels, count in series["wattshift_step_duration_seconds_count"] if count
+    }
+
+    assert [labels["node"] for labels, _ in series["wattshift_wake_duration_seconds_count"]] == [TARGET]
+
+
+def test_the_story_was_told(closed: Closed) -> None:
+    """The timeline names each turn of the loop, in order."""
+    turns = (
+        "pve is off",
+        "is put under full load",
+        "above its threshold of 6 W",
+        "NodePowerHigh fires",
+        "Alertmanager has the alert",
+        "pve boots",
+        "the cluster is quorate",
+        "Asked Proxmox to migrate",
+        "Moved 1024 of 4096 MiB",
+        "stood still for 42 ms",
+        "below its threshold again",
+        "NodePowerHigh resolves",
+        "told the actuator that it is over",
+        "The loop closed in",
+    )
+    places = [closed.told.find(turn) for turn in turns]
+
+    assert -1 not in places, turns[places.index(-1)]
+
+    assert places[0] < places[1] < places[3] < places[5] < places[7] < places[9] < places[11] < places[12] < places[13]
+
+
+def test_no_secret_is_in_any_file_but_its_own(closed: Closed) -> None:
+    """Tokens and passwords stand in no log, configuration or database that the loop wrote."""
+    secrets = {
+        *closed.stack.tokens.values(),
+        closed.lab.token.secret,
+        closed.lab.plan.bmc_password,
+    }
+    found = [
+        path.name
+        for path in closed.stack.directory.rglob("*")
+        if path.is_file() and not path.name.endswith("-token")
+        for secret in secrets
+        if secret.encode() in path.read_bytes()
+    ]
+
+    assert found == []
