@@ -123,6 +123,14 @@ def test_the_chassis_is_switched_on_and_off(lab: Lab, ipmitool: IpmiTool) -> Non
     assert lab.node("pve").boots == 1
 
 
+@pytest.mark.parametrize("action", ["cycle", "reset"])
+def test_cycling_the_power_boots_anew(lab: Lab, ipmitool: IpmiTool, action: str) -> None:
+    """The guests are gone, and the node is on its way up again."""
+    assert ipmitool.run("pve2", "chassis", "power", action).returncode == 0
+    assert (lab.node("pve2").stage, lab.node("pve2").boots) == (Stage.POWERED, 1)
+    assert not lab.guest(100).running
+
+
 def test_chassis_status_is_complete(ipmitool: IpmiTool) -> None:
     """The longer form is understood too."""
     done = ipmitool.run("pve2", "chassis", "status")

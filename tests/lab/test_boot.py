@@ -141,6 +141,15 @@ def test_shutdown_by_the_api_answers_first_and_goes_down_then(lab: Lab) -> None:
     assert lab.node("pve2").stage is Stage.OFF
 
 
+def test_reboot_by_the_api_comes_up_again(lab: Lab) -> None:
+    """After a reboot the node is back, and its guest, which nobody starts at boot, is not."""
+    call(lab, "pve2", "POST", "/nodes/pve2/status", {"command": "reboot"})
+    lab.advance(30)
+
+    assert (lab.node("pve2").stage, lab.node("pve2").boots) == (Stage.READY, 1)
+    assert not lab.guest(100).running
+
+
 def test_a_node_boots_by_itself_when_time_runs(tmp_path: Path) -> None:
     """With a running clock the boot needs nobody's help, and every stage is told."""
     with Lab(two_nodes(), tmp_path, clock=RunningClock(speed=50)) as lab:

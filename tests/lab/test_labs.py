@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.lab.agenda import Agenda
+from deploy.lab.agenda import Agenda, Interrupted
 from deploy.lab.clock import ManualClock, RunningClock
 from deploy.lab.cluster import Stage
 from deploy.lab.engine import Ports
@@ -19,6 +19,7 @@ from deploy.lab.world import Lab
 from tests.lab.client import call, data
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 
@@ -117,3 +118,27 @@ def test_what_is_due_happens_in_order_and_at_its_own_moment() -> None:
 
     assert seen == [("early", 103.0), ("late", 105.0)]
     assert agenda.now == 1000.0
+
+
+def test_an_interrupted_process_does_not_wake_for_what_it_waited_for_before() -> None:
+    """Cleaning up after an interruption takes its own time; the step waited for before is void."""
+    clock = ManualClock(start=0.0)
+    agenda = Agenda(clock)
+    seen: list[tuple[str, float]] = []
+
+    def work() -> Generator[float, None, None]:
+        try:
+            yield 10.0
+        except Interrupted:
+            yield 20.0
+            seen.append(("cleaned up", agenda.now))
+
+    process = agenda.spawn(work())
+    clock.advance_to(5.0)
+    agenda.run_due()
+    process.interrupt()
+    clock.advance_to(100.0)
+    agenda.run_due()
+
+    assert seen == [("cleaned up", 25.0)]
+    assert not process.alive
