@@ -39,6 +39,7 @@ def main() -> int:
     for number in _ENDINGS:
         signal.signal(number, _interrupt)
     console = Console(soft_wrap=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # told while it happens, into a pipe too
     directory = Path(tempfile.mkdtemp(prefix="wattshift-demo-"))
     status = 1
     try:

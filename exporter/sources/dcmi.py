@@ -154,6 +154,9 @@ class Dcmi:
         if watts == _NO_READING or (watts == 0 and self._is_on()):
             failure = Failure(Reason.IMPLAUSIBLE, f"the BMC reads {watts} W of a machine that is on")
             return Sample((active,), (failure,), up=False)
+        if not _orderly(reading.watts):
+            failure = Failure(Reason.IMPLAUSIBLE, "the BMC's figures contradict each other: its answer was cut short")
+            return Sample((active,), (failure,), up=False)
         believed = [
             Reading(name, self._target, float(figure))
             for name, figure in reading.watts.items()
@@ -173,6 +176,16 @@ class Dcmi:
         program = find_program("ipmitool", "ipmitool", self._environment)
         argv = [program, *_session(self._bmc), *command]
         return self._slot.start(argv, self._environment).output(self.deadline)
+
+
+def _orderly(watts: Mapping[str, int]) -> bool:
+    """Tell whether lowest, mean and highest power stand in that order, as far as the BMC tells them.
+
+    ipmitool does not look at the length of an answer: of one that was cut short it prints the first figure, and for the
+    others whatever was in its buffer before.
+    """
+    told = [figure for name in (MIN_WATTS, AVERAGE_WATTS, MAX_WATTS) if (figure := watts[name]) not in (0, _NO_READING)]
+    return told == sorted(told)
 
 
 def _session(bmc: Bmc | None) -> list[str]:

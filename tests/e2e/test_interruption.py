@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -89,27 +88,21 @@ def _alive(pid: int) -> bool:
 def test_a_demo_that_is_ended_leaves_no_process_behind(toolbox: Toolbox, ending: signal.Signals) -> None:
     """Ctrl-C, an orderly end and a sudden one: every process it started is gone, and the first two say so."""
     toolbox.find("prometheus")
-    demo = subprocess.Popen(
-        [sys.executable, "-m", "deploy.lab"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        assert demo.stdout is not None
-        for line in demo.stdout:
-            if "is put under full load" in line:
-                break
-        children = _descendants(demo.pid)
-        assert len(children) >= 4, "actuator, Prometheus, Alertmanager, an exporter"
+    command = [sys.executable, "-m", "deploy.lab"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as demo:
+        try:
+            assert demo.stdout is not None
+            for line in demo.stdout:
+                if "is put under full load" in line:
+                    break
+            children = _descendants(demo.pid)
+            assert len(children) >= 4, "actuator, Prometheus, Alertmanager, an exporter"
 
-        demo.send_signal(ending)
-        rest = demo.stdout.read()
-        status = demo.wait(timeout=30)
-    finally:
-        demo.kill()
-        demo.wait()
+            demo.send_signal(ending)
+            rest = demo.stdout.read()
+            status = demo.wait(timeout=30)
+        finally:
+            demo.kill()
     _await(lambda: not any(map(_alive, children)))
 
     if ending is signal.SIGKILL:

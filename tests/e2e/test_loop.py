@@ -123,7 +123,7 @@ def test_the_actuator_counts_what_it_did(closed: Closed) -> None:
 
     assert series["wattshift_migration_downtime_seconds_count"] == [({}, 1.0)]
 
-    assert {"preflight", "wake", "await_ready", "migrate", "verify"} <= {
+    assert {"preflight", "waking", "awaiting_ready", "migrating", "verifying"} <= {
         labels["step"] for labels, count in series["wattshift_step_duration_seconds_count"] if count
     }
 

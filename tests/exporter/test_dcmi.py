@@ -103,6 +103,17 @@ def test_65535_is_no_reading(tmp_path: Path) -> None:
     assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
 
 
+@pytest.mark.parametrize("garbage", ["s/ 28 / 1543 /", "s/ 462 / 7 /", "s/ 201 / 42176 /"])
+def test_figures_that_contradict_each_other_are_implausible(tmp_path: Path, garbage: str) -> None:
+    """Of an answer that was cut short, ipmitool prints leftovers: with those around it, the first is not believed."""
+    whole = play_ipmitool(tmp_path / "recorded", "active")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed '{garbage}'")
+    sample = source(tmp_path).read()
+
+    assert figures(sample) == {ACTIVE: 1}
+    assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
+
+
 def test_a_lesser_figure_that_cannot_be_is_left_out_alone(tmp_path: Path) -> None:
     """A BMC that keeps no average still tells its power."""
     whole = play_ipmitool(tmp_path / "recorded", "active")
