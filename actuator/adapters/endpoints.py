@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,8 @@ from actuator.adapters.answers import error_of
 from actuator.errors import ConfigurationError, ProxmoxAmbiguous, ProxmoxUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actuator.errors import Temporary
 
 _log = structlog.get_logger(__name__)
@@ -72,10 +73,16 @@ class ProxmoxAccess:
 
 
 class Endpoints:
-    """The endpoints of one cluster, for any number of threads."""
+    """The endpoints of one cluster, for any number of threads.
 
-    def __init__(self, access: ProxmoxAccess) -> None:
+    Args:
+        access: Where they are.
+        monotonic: Seconds, for the age of idle connections.
+    """
+
+    def __init__(self, access: ProxmoxAccess, monotonic: Callable[[], float]) -> None:
         self._access = access
+        self._monotonic = monotonic
         self._preferred = 0
         self._lock = threading.Lock()
         self._own = threading.local()
@@ -138,7 +145,9 @@ class Endpoints:
         """This thread's connections, the preferred first."""
         own: list[_Connection] | None = getattr(self._own, "connections", None)
         if own is None:
-            own = self._own.connections = [_Connection(self._access, host) for host in self._access.hosts]
+            own = self._own.connections = [
+                _Connection(self._access, host, self._monotonic) for host in self._access.hosts
+            ]
             with self._lock:
                 self._all += own
         first = self._preferred
@@ -153,7 +162,8 @@ class Endpoints:
 class _Connection:
     """proxmoxer's client for one endpoint and one thread."""
 
-    def __init__(self, access: ProxmoxAccess, host: str) -> None:
+    def __init__(self, access: ProxmoxAccess, host: str, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         user, _, name = access.token_id.partition("!")
         backend = https.Backend(
             host, user=user, token_name=name, token_value=access.token_secret, verify_ssl=access.verify
@@ -196,7 +206,7 @@ class _Connection:
 
     def _freshen(self) -> bool:
         """Drop a connection that was idle too long; whether one is left to be used again."""
-        if self._used_at is not None and time.monotonic() - self._used_at > _IDLE_SECONDS:
+        if self._used_at is not None and self._monotonic() - self._used_at > _IDLE_SECONDS:
             self.close()
         return self._used_at is not None
 
@@ -212,7 +222,7 @@ class _Connection:
             raise not_understood(call) from error
         except OSError as error:  # the base of everything that requests raises
             raise self._network_error(call, error) from error
-        self._used_at = time.monotonic()
+        self._used_at = self._monotonic()
         if isinstance(answer, dict) and isinstance(answer.get("errors"), bytes):  # proxmoxer's sign for "not JSON"
             raise not_understood(call)
         return answer

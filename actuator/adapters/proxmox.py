@@ -6,6 +6,7 @@ booleans travel as 1 and 0, since a form's ``True`` is refused.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from actuator.adapters import shapes
@@ -25,10 +26,15 @@ _Shape = TypeVar("_Shape")
 
 
 class Proxmox:
-    """One Proxmox VE cluster. Every method may raise what `actuator.errors` calls Temporary and Permanent."""
+    """One Proxmox VE cluster. Every method may raise what `actuator.errors` calls Temporary and Permanent.
 
-    def __init__(self, access: ProxmoxAccess) -> None:
-        self._endpoints = Endpoints(access)
+    Args:
+        access: Where it is.
+        monotonic: Seconds, for the age of idle connections.
+    """
+
+    def __init__(self, access: ProxmoxAccess, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._endpoints = Endpoints(access, monotonic)
 
     def cluster(self) -> Cluster:
         """One look at nodes and guests (``GET /cluster/status``, ``GET /cluster/resources``); works without quorum."""
@@ -58,10 +64,10 @@ class Proxmox:
     def api_answers(self, node: str) -> bool:
         """Whether a node's own API answers (``GET /nodes/{node}/version``); no answer in a short time is a no."""
         try:
-            self._endpoints.get("nodes", node, "version")
+            answer = self._endpoints.get("nodes", node, "version")
         except (ProxmoxUnreachable, ProxmoxAmbiguous):
             return False
-        return True
+        return isinstance(answer, dict) and "version" in answer
 
     def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> str:
         """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``); ``node`` is where the guest is.

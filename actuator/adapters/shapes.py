@@ -74,7 +74,7 @@ def preconditions_of(answer: object) -> Preconditions:
         str(node): tuple(_obstacles(details)) for node, details in _entry(entry.get("not_allowed_nodes") or {}).items()
     }
     return Preconditions(
-        running=bool(_number(entry, "running")),
+        running=_flag(entry, "running"),
         allowed_nodes=None if allowed is None else frozenset(str(node) for node in _sequence(allowed)),
         obstacles={node: found for node, found in obstacles.items() if found},
         local_disks=tuple(_text(_entry(disk), "volid") for disk in _sequence(entry.get("local_disks") or [])),
