@@ -43,6 +43,9 @@ class Processes:
         Raises:
             ProcessError: the program cannot be started, or the lab is being taken down.
         """
+        if shutil.which(command[0]) is None:
+            message = f"{name} cannot be started: there is no program {command[0]}"
+            raise ProcessError(message)
         setpriv = shutil.which("setpriv")
         tied = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
         with self._guard:

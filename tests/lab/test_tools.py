@@ -1,0 +1,61 @@
+"""The toolbox: PATH first, else unpacked, and what was unpacked finds its own data."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.lab import debian
+from deploy.lab.relocation import mend_links, wrapper
+from deploy.lab.tools import Toolbox
+
+
+def test_an_unknown_tool_is_an_error(tmp_path: Path) -> None:
+    """Only what the table names can be asked for."""
+    with pytest.raises(KeyError):
+        Toolbox(tmp_path).find("perpetuum-mobile")
+
+
+@pytest.mark.parametrize("name", ["prometheus", "promtool", "alertmanager", "amtool"])
+def test_each_tool_runs(toolbox: Toolbox, name: str) -> None:
+    """Whichever way it came, it starts and tells its version."""
+    done = subprocess.run([toolbox.find(name), "--version"], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert "version 0." in done.stdout + done.stderr or "version 2." in done.stdout + done.stderr
+
+
+def test_a_relocated_binary_reads_what_was_unpacked_beside_it(tmp_path: Path) -> None:
+    """A name below /usr/share/prometheus that is compiled in leads to the unpacked folder, from any working folder."""
+    root = tmp_path / "root"
+    (root / "usr/share/prometheus/alertmanager").mkdir(parents=True)
+    (root / "usr/share/prometheus/alertmanager/default.tmpl").write_text("from the unpacked folder")
+    binary = root / "program"
+    binary.write_text("#!/bin/sh\nexec cat /usr/share/prometheus/alertmanager/default.tmpl\n")
+    script = tmp_path / "wrapper"
+    for _ in range(2):  # made anew, it still leads there
+        script.write_text(wrapper(binary, root))
+        script.chmod(0o755)
+        done = subprocess.run([script], capture_output=True, text=True, check=True, cwd="/")
+
+        assert done.stdout == "from the unpacked folder"
+
+
+def test_links_lead_to_what_was_unpacked(tmp_path: Path) -> None:
+    """An absolute link to something unpacked is made relative; a link to elsewhere is left alone."""
+    (tmp_path / "usr/share/javascript").mkdir(parents=True)
+    (tmp_path / "usr/share/javascript/d3.js").write_text("d3")
+    (tmp_path / "web").symlink_to("/usr/share/javascript")
+    (tmp_path / "away").symlink_to("/proc/self")
+    mend_links(tmp_path)
+
+    assert (tmp_path / "web" / "d3.js").read_text() == "d3"
+    assert (tmp_path / "away").readlink() == Path("/proc/self")
+
+
+def test_a_package_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    """Apt's own last words are in the error."""
+    with pytest.raises(debian.DebianError, match="no-such-package-of-watts"):
+        debian.unpack(["no-such-package-of-watts"], tmp_path)
