@@ -112,17 +112,17 @@ def test_a_run_that_is_over_is_followed_by_the_next(tmp_path: Path) -> None:
     count = shlex.quote(str(tmp_path / "count"))
     play_rows(tmp_path, 41.0, then=f"echo run >> {count}; exit 0")
     powerstat = source(tmp_path, ManualClock())
-    powerstat.read()
-    powerstat.read()
+    for _ in range(3):  # the third row comes after the second run's end
+        powerstat.read()
     end(powerstat)
 
-    assert (tmp_path / "count").read_text().count("run") == 2
+    assert (tmp_path / "count").read_text().count("run") >= 2
 
 
 def test_its_options_and_environment(tmp_path: Path) -> None:
     """RAPL, domains, one header, line by line; and no secret that it does not need."""
     log = shlex.quote(str(tmp_path / "log"))
-    play_rows(tmp_path, 41.0, then=f'echo "$*|$IPMI_PASSWORD|$_STDBUF_O" > {log}; exit 0')
+    play_rows(tmp_path, 41.0, then=f'[ -e {log} ] || echo "$*|$IPMI_PASSWORD|$_STDBUF_O" > {log}; exit 0')
     powerstat = source(tmp_path, ManualClock())
     powerstat.read()
     powerstat.read()
