@@ -16,7 +16,6 @@ from actuator.workflow.means import look, move_of
 from actuator.workflow.result import advance, fail, sentence, stay
 
 if TYPE_CHECKING:
-    from actuator.adapters.tasks import Task
     from actuator.policy.jobs import Job, Progress
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
@@ -44,7 +43,7 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
     if task.running:
         return _under_way(job, lines, means, now)
     if task.succeeded and task.kind == "hamigrate":
-        return _taken_by_ha(job, task, means, now)
+        return _taken_by_ha(job, means, now)
     reading = read_log(lines)
     job = replace(job, checkpoint=replace(job.checkpoint, outcome=reading.outcome))
     if task.succeeded:
@@ -80,14 +79,14 @@ def _under_way(job: Job, lines: list[str], means: Means, now: float) -> StepResu
     return stay(job, means.timing.poll_seconds, _told(progress), **_facts(progress))
 
 
-def _taken_by_ha(job: Job, request: Task, means: Means, now: float) -> StepResult:
+def _taken_by_ha(job: Job, means: Means, now: float) -> StepResult:
     """HA has queued the request: find the migration that it makes of it."""
     move = move_of(job)
     known = job.checkpoint.known_upids or ()
     children = [
         task
         for task in means.proxmox.migration_tasks(move.source, move.vmid)
-        if task.kind == "qmigrate" and task.upid not in known and task.started_at >= request.started_at
+        if task.kind == "qmigrate" and task.upid not in known
     ]
     if children:
         child = children[-1]

@@ -47,7 +47,7 @@ def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: floa
     move = move_of(job)
     if any(task.running for task in tasks):
         return _locked(job, f"Guest {move.vmid} is being migrated by somebody else.", means, now)
-    if guest.lock is not None:
+    if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
         return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
     try:
         preconditions = means.proxmox.preconditions(move.source, move.vmid)

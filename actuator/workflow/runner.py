@@ -66,7 +66,6 @@ class Runner:
     ) -> None:
         self._store = store
         self._leadership = leadership
-        self._timing = timing
         self._observer = observer
         self._ticker = Ticker(Means(proxmox, waker, store, rules, timing), observer, clock)
         self._pool = ThreadPoolExecutor(max_workers=max(4, rules.parallel_limit), thread_name_prefix="tick")
@@ -154,7 +153,10 @@ class Runner:
         for job in ready:
             if job.state is JobState.QUEUED:
                 told = job.message == self._ticker.waits_for(job, paused) and not job.cancel_requested
-                if told or queue_ticks >= _QUEUE_TICKS:
+                if told:
+                    continue
+                if queue_ticks == _QUEUE_TICKS:
+                    self._wake.set()  # the rest in the next round, which follows at once
                     continue
                 queue_ticks += 1
                 if self._ticker.tick(job, epoch).job.state is not JobState.PREFLIGHT:
@@ -165,7 +167,7 @@ class Runner:
     def _pause(self) -> float:
         with self._lock:
             due = [at for job_id, at in self._due.items() if job_id not in self._busy]
-        return max(0.0, min([self._timing.poll_seconds, *(at - time.monotonic() for at in due if at > 0)]))
+        return max(0.0, min([_REFRESH_SECONDS, *(at - time.monotonic() for at in due if at > 0)]))
 
     def _work_on(self, job_id: str, epoch: int) -> None:
         """Tick a job until it has to wait."""

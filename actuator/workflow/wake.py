@@ -23,7 +23,6 @@ def wake(job: Job, means: Means, now: float) -> StepResult:
     checkpoint = job.checkpoint
     node = cluster.nodes.get(target)
     if node is not None and node.online:
-        means.store.clear_quarantine(target, now)
         return advance(job, JobState.AWAITING_READY, f"Node {target} has joined the cluster.")
     began = now if checkpoint.step_started_at is None else checkpoint.step_started_at
     patience = means.timing.boot_timeout(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from actuator.policy.jobs import Failure, JobState, Progress
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
-from deploy.lab.faults import Answer, Drop
+from deploy.lab.faults import Answer, Drop, Hang
 from deploy.lab.plan import GuestPlan, NodePlan, TokenPlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import RULES, Bench
@@ -81,6 +82,34 @@ def test_a_lock_that_only_the_request_meets(bench: Bench) -> None:
 
     assert bench.run(bench.order()).state is JobState.SUCCEEDED
     assert len(bench.migrations) == 1
+
+
+def test_a_lock_that_only_the_look_meets(bench: Bench) -> None:
+    """A lock seen in the cluster's list, and gone a moment later, is no reason to give the move up."""
+    job_id = bench.order()
+    bench.run(job_id, JobState.MIGRATING)
+    body = '{"data":[{"vmid":100,"type":"qemu","node":"pve2","status":"running","lock":"backup"}]}'
+    bench.lab.faults.add(Answer("GET", "/cluster/resources", times=2, status=200, reason="OK", body=body))
+    bench.tick(job_id)
+    assert bench.job(job_id).message == "Guest 100 is locked (backup)."
+
+    assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
+def test_a_request_that_comes_too_late_for_its_own_success(bench: Bench) -> None:
+    """Refused because the guest has left the source meanwhile: it is looked for, and found where it was to go."""
+    job_id = bench.order()
+    ready = bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+    hang = bench.lab.faults.add(Hang("POST", "/nodes/*/migrate"))
+    ticking = threading.Thread(target=bench.ticker.tick, args=(ready, bench.epoch))
+    ticking.start()
+    assert hang.arrived.wait(30)
+    bench.lab.place(100, "pve")
+    hang.release()
+    ticking.join(30)
+
+    assert bench.job(job_id).state is JobState.VERIFYING
+    assert bench.run(job_id).state is JobState.SUCCEEDED
 
 
 def test_somebody_elses_migration_is_waited_out(bench: Bench) -> None:
@@ -346,10 +375,13 @@ def test_the_source_gone_after_the_move(bench: Bench) -> None:
     assert "Its task on pve2 can no longer be read." in job.message
 
 
-def test_a_task_that_nobody_knows_any_more(bench: Bench) -> None:
-    """A task id that Proxmox has forgotten, with the guest where it was, is a refusal in its words."""
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_task_that_nobody_knows_any_more(bench: Bench, *, arrived: bool) -> None:
+    """A task id that Proxmox has forgotten: the guest is looked for; where it was, that is a refusal in its words."""
     job_id = bench.order()
     bench.run(job_id, lambda job: job.checkpoint.upid is not None)
+    if arrived:
+        bench.pass_time(60)
     bench.lab.faults.add(
         Answer(
             "GET",
@@ -363,5 +395,5 @@ def test_a_task_that_nobody_knows_any_more(bench: Bench) -> None:
 
     job = bench.run(job_id)
 
-    assert job.failure is Failure.PROXMOX_REFUSED
-    assert "no such task" in job.message
+    assert job.failure is (None if arrived else Failure.PROXMOX_REFUSED)
+    assert ("can no longer be read" if arrived else "no such task") in job.message

@@ -82,7 +82,7 @@ def test_the_packet_leaves_at_once(bench: Bench) -> None:
     bench.lab.wait_until(lambda: bench.lab.packets > 0)
 
 
-def test_stopping_leaves_a_job_that_can_be_resumed(bench: Bench) -> None:
+def test_stopping_leaves_a_job_that_can_be_resumed(bench: Bench, tmp_path: Path) -> None:
     """A runner stopped in the middle gives up the lead; the next one takes the job to its end."""
     job_id = bench.order()
     first = bench.new_runner()
@@ -93,6 +93,7 @@ def test_stopping_leaves_a_job_that_can_be_resumed(bench: Bench) -> None:
     assert bench.figures.leads == [True, False]
     assert bench.job(job_id).live
 
+    bench.leadership = Leadership(bench.open_store(), tmp_path / "leader.lock")
     second = bench.new_runner()
     second.start()
 
@@ -147,6 +148,7 @@ def test_a_hanging_proxmox_holds_up_its_own_job_only(bench: Bench) -> None:
     runner.notify()
     bench.wait_for_message(waiting, "Cancelled before a migration was asked for.")
     assert bench.job(stuck).state is JobState.PREFLIGHT
+    assert len(bench.sent("GET", "/cluster/status")) == 1, "a job under way was ticked once more"
     hang.release()
 
     assert bench.wait_for(stuck, over).state is JobState.SUCCEEDED

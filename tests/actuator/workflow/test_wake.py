@@ -86,6 +86,24 @@ def test_proxmox_may_be_away_while_the_node_boots(bench: Bench) -> None:
     assert job.state is JobState.SUCCEEDED
 
 
+def test_patience_with_proxmox_begins_anew_after_an_answer(tmp_path: Path) -> None:
+    """Away twice, each time for less than the patience but for more in all: that is no reason to give up."""
+    timing = Timing(boot_timeout_seconds=600, unreachable_timeout_seconds=60)
+    with Bench(tmp_path, timing=timing) as bench:
+        deaf(bench)
+        job_id = bench.order()
+        bench.run(job_id, JobState.WAKING)
+        for _ in range(3):
+            fault = Answer("GET", "/cluster/status", times=None, status=595, reason="Connection refused")
+            bench.lab.faults.add(fault)
+            bench.run(job_id, lambda job: job.checkpoint.failures == 5)
+            fault.times = 0
+            bench.run(job_id, lambda job: job.checkpoint.failures == 0)
+
+        assert bench.job(job_id).state is JobState.WAKING
+        assert bench.job(job_id).checkpoint.failing_since is None
+
+
 def test_proxmox_away_for_good_is_no_reason_to_blame_the_node(bench: Bench) -> None:
     """With nobody to say whether the node has joined, it is not the node that failed."""
     deaf(bench)
