@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -47,6 +48,8 @@ def configure(stream: TextIO) -> None:
 
 
 def _rendering(stream: TextIO) -> list[Any]:
+    # Neither form shows the local variables of a traceback: among them are requests with their Authorization header.
     if stream.isatty():
-        return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [tracebacks, structlog.processors.JSONRenderer(default=str)]

@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import io, logging, sys, structlog
 from actuator import logs
@@ -22,8 +24,11 @@ log.warning("job.failed", job="j1", message="The guest stayed.")
 logging.getLogger("uvicorn.error").error("from a library: %s", "broken")
 logging.getLogger("uvicorn.access").info("GET /metrics")
 logging.getLogger("proxmoxer.core").info("POST with a body")
-try:
+def send():
+    header = "hush" * 3
     raise ValueError("a defect")
+try:
+    send()
 except ValueError:
     log.exception("runner.defect")
 if stream is not sys.stderr:
@@ -56,3 +61,12 @@ def test_a_terminal_gets_text() -> None:
     assert "from a library: broken" in text
     assert "GET /metrics" not in text
     assert "{" not in text.splitlines()[0]
+
+
+@pytest.mark.parametrize("kind", ["file", "terminal"])
+def test_a_traceback_shows_no_local_variables(kind: str) -> None:
+    """What a function had in its hands, such as a request's headers, stays out of the log."""
+    text = logged(kind)
+
+    assert "in send" in text or '"name": "send"' in text
+    assert "hushhushhush" not in text
