@@ -12,6 +12,11 @@ python=${PYTHON:-python3}
     exit 2
 }
 
+# Two at once would tear down what the other builds; flock(1) belongs to every Debian.
+mkdir -p .lab
+exec 8> .lab/venv.lock
+flock 8
+
 stamp=$venv/.lock-installed
 want=$(cat pyproject.toml requirements.lock deploy/dev/venv.sh | sha256sum | cut -d' ' -f1)
 [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && exit 0
