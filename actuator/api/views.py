@@ -10,6 +10,9 @@ from actuator.policy.jobs import Failure, Job, JobEvent, JobState, Outcome, Prog
 from actuator.policy.orders import Order
 from actuator.policy.reasons import Reason
 
+_FIRST_SECOND = datetime.min.replace(tzinfo=UTC).timestamp()
+_LAST_SECOND = datetime.max.replace(tzinfo=UTC, microsecond=0).timestamp()
+
 
 class EventView(BaseModel):
     """One line of a job's history.
@@ -157,4 +160,5 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 def _utc(unix: float) -> datetime:
-    return datetime.fromtimestamp(unix, UTC)
+    # Bounded, so that no number in the database keeps a job from being shown.
+    return datetime.fromtimestamp(min(max(unix, _FIRST_SECOND), _LAST_SECOND), UTC)

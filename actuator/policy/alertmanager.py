@@ -7,9 +7,10 @@ so each one is checked strictly before it means anything.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from actuator.policy.episodes import PowerAlert
 from actuator.policy.orders import Action, Order
@@ -27,6 +28,15 @@ _VMID = re.compile(r"[1-9][0-9]{2,8}", re.ASCII)
 _NODE_NAME = re.compile(NODE_NAME, re.ASCII)
 
 
+def _in_the_calendar(time: datetime) -> datetime:
+    # Times are kept as seconds since 1970, which must be a date again when they are shown.
+    try:
+        datetime.fromtimestamp(time.timestamp(), UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("expected a time in the years 1 to 9999 of UTC") from None
+    return time
+
+
 class Alert(BaseModel):
     """One alert of a group.
 
@@ -41,7 +51,7 @@ class Alert(BaseModel):
 
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
-    starts_at: AwareDatetime = Field(alias="startsAt", strict=True)
+    starts_at: Annotated[AwareDatetime, Field(strict=True), AfterValidator(_in_the_calendar)] = Field(alias="startsAt")
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from actuator.policy.orders import Order
     from actuator.policy.rules import Rules
 
+_CLOCK_SKEW_SECONDS = 600
+"""As far apart may the clocks of Prometheus and of this machine be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -59,6 +62,7 @@ def at_intake(  # noqa: PLR0913 - all that is known, none of it belonging togeth
     """
     refusal = (
         _outside_the_rules(order, rules)
+        or _ahead(episode_age)
         or _stale(rules, None if repeat else episode_age)
         or limits.repeated(order, history, rules)
         or limits.switched_off(history, rules, now)
@@ -163,6 +167,16 @@ def _outside_the_cluster(order: Order, cluster: Cluster) -> Refusal | None:
                 f"and in the configuration.",
             )
     return None
+
+
+def _ahead(age: float | None) -> Refusal | None:
+    if age is None or age >= -_CLOCK_SKEW_SECONDS:
+        return None
+    return Refusal(
+        Reason.STALE_ALERT,
+        f"The alert begins {-age:.0f} s in the future: set the clocks of this machine and of Prometheus right "
+        f"(timedatectl).",
+    )
 
 
 def _stale(rules: Rules, age: float | None) -> Refusal | None:

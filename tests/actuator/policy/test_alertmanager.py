@@ -134,6 +134,12 @@ def test_refusals(labels: dict[str, str], reason: Reason, says: str) -> None:
     assert len(alert.refusal[1]) < 250
 
 
+def test_a_time_out_of_range_is_a_sentence() -> None:
+    """A start that is in no year of UTC is refused with what was expected."""
+    with pytest.raises(ValidationError, match=r"expected a time in the years 1 to 9999 of UTC"):
+        understood({}, startsAt="9999-12-31T23:59:59-12:00")
+
+
 @given(labels=st.dictionaries(st.sampled_from(["node", "vmid", "target_node", "action", "alertname"]), st.text()))
 def test_either_an_order_or_a_refusal(labels: dict[str, str]) -> None:
     """Whatever the labels are, there is an order or a refusal, and no message carries control characters."""
@@ -159,6 +165,9 @@ def test_every_vmid(vmid: int) -> None:
         ("startsAt", "yesterday"),
         ("startsAt", "2026-11-22T16:20:22"),
         ("startsAt", 1795364422),
+        ("startsAt", "9999-12-31T23:59:59-12:00"),
+        ("startsAt", "9999-12-31T23:59:59.999999Z"),
+        ("startsAt", "0001-01-01T00:00:00+14:00"),
         ("fingerprint", "F36D1BCF78DF65B3"),
         ("fingerprint", "f36d1bcf78df65b3\n"),
         ("fingerprint", ""),

@@ -257,3 +257,15 @@ def test_a_guest_has_a_daily_limit() -> None:
 def test_quarantine_is_left_to_preflight() -> None:
     """Only Proxmox can tell whether the node has come back, which would end its quarantine."""
     assert decide(history=History(quarantined={"pve": "never woke"})).act
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+def test_an_alert_from_the_future_is_stale(repeat: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A start ahead of our clock by more than clocks differ says nothing of the present, however often it comes."""
+    ahead, nearly = decide(episode_age=-601, repeat=repeat), decide(episode_age=-600, repeat=repeat)
+
+    assert (ahead.act, ahead.reason) == (False, Reason.STALE_ALERT)
+    assert ahead.message == (
+        "The alert begins 601 s in the future: set the clocks of this machine and of Prometheus right (timedatectl)."
+    )
+    assert nearly.act
