@@ -1,9 +1,9 @@
 """The actuator's metrics. What the store knows is counted there at each scrape; what passes by is counted here.
 
 A failed job is a firing metric: ``wattshift_jobs{state="failed"}`` counts the failed jobs that the store knows and so
-grows with each one, across restarts, and ``wattshift_failed_jobs{failure}`` says why. An alert rule asks for
-``increase(wattshift_failed_jobs[1h]) > 0``. When the store cannot be read, its figures are absent, not 0, and
-``wattshift_store_up`` is 0.
+grows with each one, across restarts, and ``wattshift_failed_jobs{failure}`` says why. Both are gauges, so an alert rule
+compares: ``wattshift_failed_jobs > min_over_time(wattshift_failed_jobs[1h])``. When the store cannot be read, its
+figures are absent, not 0, and ``wattshift_store_up`` is 0.
 """
 
 from __future__ import annotations

@@ -41,7 +41,10 @@ def pause(
     name: Caller,
     services: Wired,
 ) -> PauseAnswer:
-    """Begin nothing new until resumed, also across restarts; what has begun goes on to its end."""
+    """Begin nothing new until resumed, also across restarts.
+
+    A migration that was asked for goes on; jobs before that wait.
+    """
     why = f"{request.reason} ({name})"
     services.store.pause(why, services.clock())
     log.warning("actuator.paused", reason=request.reason, requested_by=name)
