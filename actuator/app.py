@@ -15,6 +15,7 @@ from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket
 from actuator.api import application
 from actuator.api.intake import Intake
+from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.metrics import Metrics
 from actuator.workflow.runner import Runner
@@ -72,6 +73,7 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         store=store,
         intake=intake,
         tokens=credentials.tokens,
+        refusals=Refusals(metrics.request_refused, clock=time.monotonic),
         registry=metrics.registry,
         worker=runner,
         leading=lambda: leadership.epoch is not None,

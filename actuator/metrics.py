@@ -28,6 +28,8 @@ _WAKE_BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600)
 _DOWNTIME_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10)
 _MIGRATION_BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
+_USUAL_REFUSALS = (400, 401, 404, 405, 408, 409, 413, 415, 422, 500, 503)
+
 
 class Countable(Protocol):
     """The part of the store that a scrape reads."""
@@ -55,6 +57,14 @@ class Metrics:
         )
         for reason in Reason:
             self._decisions.labels(reason)  # a series that begins at 0 lets increase() see the first one
+        self._refused = Counter(
+            "wattshift_requests_refused",
+            "Requests that ended in an error answer, by HTTP status.",
+            ["status"],
+            registry=self.registry,
+        )
+        for status in _USUAL_REFUSALS:
+            self._refused.labels(status)
         self._steps = Histogram(
             "wattshift_step_duration_seconds",
             "How long a job stayed in a step.",
@@ -92,6 +102,10 @@ class Metrics:
     def decided(self, reason: Reason) -> None:
         """Count a decision."""
         self._decisions.labels(reason).inc()
+
+    def request_refused(self, status: int) -> None:
+        """Count a request that ended in an error answer."""
+        self._refused.labels(status).inc()
 
     def step_finished(self, step: str, seconds: float) -> None:
         """Observe that a job left a step."""

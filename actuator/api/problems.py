@@ -5,7 +5,8 @@
     {"message": "This is no webhook of version 4: alerts.0.fingerprint: Field required.", "reason": null,
      "details": [{"field": "alerts.0.fingerprint", "problem": "Field required"}]}
 
-Values of the request are never repeated in it, since Alertmanager logs the answers it gets.
+Values of the request are never repeated in it, since Alertmanager logs the answers it gets. Each
+one is counted and logged on its way out: see `actuator.api.refusals`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,29 +89,32 @@ def install(app: FastAPI) -> None:
     """Make every error that a request can end in answer in this shape."""
 
     @app.exception_handler(Refused)
-    async def _(_request: Request, error: Refused) -> JSONResponse:
-        return _answer(error)
+    async def _(request: Request, error: Refused) -> JSONResponse:
+        return _answer(request, error)
 
     @app.exception_handler(HTTPException)
-    async def _(_request: Request, error: HTTPException) -> JSONResponse:
-        return _answer(refused(error.status_code, f"{error.detail}; /docs lists every call.", headers=error.headers))
+    async def _(request: Request, error: HTTPException) -> JSONResponse:
+        return _answer(
+            request, refused(error.status_code, f"{error.detail}; /docs lists every call.", headers=error.headers)
+        )
 
     @app.exception_handler(RequestValidationError)
-    async def _(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return _answer(unprocessable("A parameter is wrong", error.errors()))
+    async def _(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _answer(request, unprocessable("A parameter is wrong", error.errors()))
 
     @app.exception_handler(StoreUnavailable)
-    async def _(_request: Request, error: StoreUnavailable) -> JSONResponse:
+    async def _(request: Request, error: StoreUnavailable) -> JSONResponse:
         log.error("store.unavailable", error=str(error))
         message = "The database did not answer, so nothing was accepted; send it again, and see the actuator's log."
-        return _answer(refused(503, message, headers={"Retry-After": "5"}))
+        return _answer(request, refused(503, message, headers={"Retry-After": "5"}))
 
     @app.exception_handler(Exception)
-    async def _(_request: Request, _error: Exception) -> JSONResponse:
+    async def _(request: Request, _error: Exception) -> JSONResponse:
         # Re-raised by Starlette after this answer, so that the server logs the traceback.
-        return _answer(refused(500, "A defect of the actuator; its log has the traceback. Please report it."))
+        return _answer(request, refused(500, "A defect of the actuator; its log has the traceback. Please report it."))
 
 
-def _answer(error: Refused) -> JSONResponse:
+def _answer(request: Request, error: Refused) -> JSONResponse:
+    request.app.state.services.refusals.note(request, error.status, error.problem.message)
     headers = dict(error.headers) if error.headers else None
     return JSONResponse(error.problem.model_dump(mode="json"), status_code=error.status, headers=headers)

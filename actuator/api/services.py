@@ -12,6 +12,7 @@ from actuator.adapters.store import Store
 from actuator.api.body import BodyLimits
 from actuator.api.intake import Intake
 from actuator.api.problems import refused
+from actuator.api.refusals import Refusals
 from actuator.auth import Tokens
 from actuator.policy.rules import Mode
 
@@ -35,6 +36,7 @@ class Services:
         store: Episodes, jobs and the pause.
         intake: Takes alerts and orders.
         tokens: Who may call.
+        refusals: Hears of requests that end in an error answer.
         registry: What ``/metrics`` shows.
         worker: Does the jobs.
         leading: Whether this process is the one that does them.
@@ -47,6 +49,7 @@ class Services:
     store: Store
     intake: Intake
     tokens: Tokens
+    refusals: Refusals
     registry: CollectorRegistry
     worker: Worker
     leading: Callable[[], bool]
@@ -68,7 +71,7 @@ _bearer = HTTPBearer(auto_error=False, description="The content of one of the fi
 
 
 async def caller(
-    services: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+    request: Request, services: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> str:
     """Return the name of the token that calls; every router under ``/api/`` asks for it before anything else.
 
@@ -82,6 +85,7 @@ async def caller(
             "Send 'Authorization: Bearer TOKEN' with the content of one of the configured token files.",
             headers={"WWW-Authenticate": 'Bearer realm="wattshift"', "Connection": "close"},
         )
+    request.state.caller = name  # for the log, should the request be refused after all
     return name
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from actuator.adapters.store import Store
 from actuator.api import application
 from actuator.api.body import BodyLimits
 from actuator.api.intake import Intake
+from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.auth import Tokens
 from actuator.metrics import Metrics
@@ -85,6 +87,7 @@ class World:
                 ),
                 tokens=Tokens({"alertmanager": TOKEN}),
                 registry=self.metrics.registry,
+                refusals=Refusals(self.metrics.request_refused, clock=self.clock),
                 worker=self.bell,
                 leading=lambda: True,
                 clock=self.clock,
@@ -124,6 +127,18 @@ class World:
         if not hasattr(self, "_epoch"):
             self._epoch = self.store.next_epoch()
         return self._epoch
+
+
+def metric(world: World, name: str, **labels: str) -> float:
+    """The value of a sample that ``/metrics`` shows."""
+    families = text_string_to_metric_families(world.client.get("/metrics").text)
+    [value] = [
+        sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == name and sample.labels == labels
+    ]
+    return float(value)
 
 
 def recorded(name: str) -> Any:
