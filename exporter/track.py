@@ -60,6 +60,7 @@ class Track:
         self._readings, self._read_at = result.readings, now
         if not result.up:
             self._fail(result.failures)
+            self._downs = 0  # it answers: an energy counter's window must not grow until a wrap can hide in it
             return
         self._up, self._failures, self._downs = True, result.failures, 0
         self._last_success = wall
@@ -67,7 +68,7 @@ class Track:
         self._count(result.failures)
 
     def pause(self) -> float:
-        """Return the seconds until the next read; they grow while the source stays down."""
+        """Return the seconds until the next read; they grow while the source does not answer."""
         if self._downs == 0:
             return self.source.interval
         growing = max(_FIRST_PAUSE, self.source.interval) * 2.0 ** min(self._downs - 1, 10)

@@ -114,16 +114,19 @@ class Rapl:
         """
         zones, failures = self._discover()
         readings: list[Reading] = []
+        begins = False
         for zone in zones:
             try:
-                readings += self._measure(zone)
+                figures = self._measure(zone)
             except SourceError as error:
                 failures.append(Failure(error.reason, f"{zone.path.name}: {error.detail}", zone.labels))
                 continue
-            if readings[-1] == Reading(WATTS, zone.labels, 0.0) and zone.domain not in _MAY_REST:
-                readings.pop()
+            begins = begins or len(figures) == 1  # joules alone: its first window has only begun
+            if figures[-1] == Reading(WATTS, zone.labels, 0.0) and zone.domain not in _MAY_REST:
+                figures.pop()
                 failures.append(Failure(Reason.IMPLAUSIBLE, f"{zone.path.name}: its counter stood still", zone.labels))
-        return Sample(tuple(readings), tuple(failures), up=bool(readings))
+            readings += figures
+        return Sample(tuple(readings), tuple(failures), up=not failures or begins or _has_power(readings))
 
     def _measure(self, zone: Zone) -> list[Reading]:
         span = parse_microjoules(_text(zone.path / "max_energy_range_uj"))
@@ -155,6 +158,11 @@ class Rapl:
                 continue
             zones.setdefault(zone.labels, zone)
         return list(zones.values()), failures
+
+
+def _has_power(readings: list[Reading]) -> bool:
+    """Tell whether any zone draws power; energy counted before is none, and a resting zone's zero is none."""
+    return any(reading.family == WATTS and reading.value > 0 for reading in readings)
 
 
 def _children(folder: Path) -> list[Path]:

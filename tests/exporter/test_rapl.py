@@ -173,6 +173,21 @@ def test_a_counter_that_stands_still_is_no_zero_watts(tmp_path: Path) -> None:
     ]
 
 
+def test_a_source_whose_counters_all_stand_still_is_down(tmp_path: Path) -> None:
+    """Joules alone are no power: after the first window a frozen machine is down, and up once a counter moves."""
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 77)
+    write_zone(tmp_path, "intel-rapl:0:1", "uncore", 77)
+    clock = ManualClock()
+    rapl = source(tmp_path, clock)
+    ups = []
+    for energy in (77, 77, 40_000_077):
+        write_zone(tmp_path, "intel-rapl:0", "package-0", energy)
+        ups.append(rapl.read().up)
+        clock.advance(5)
+
+    assert ups == [True, False, True]
+
+
 @pytest.mark.parametrize("made", ["nothing", "class", "class/powercap", "class/powercap/dtpm"])
 def test_no_zone_at_all_is_missing(tmp_path: Path, made: str) -> None:
     """A machine without RAPL gets one sentence that says what to try."""

@@ -69,6 +69,15 @@ def test_an_answer_without_power_replaces_the_figures() -> None:
     assert state.errors[Reason.INACTIVE] == 1
 
 
+def test_an_answer_without_power_keeps_the_pace() -> None:
+    """A meter that answers is asked as often as ever: a longer window would hide a wrap of an energy counter."""
+    record = track()
+    for number in range(8):
+        step(record, Sample((), (Failure(Reason.IMPLAUSIBLE, "stood still"),), up=False), 100.0 + number)
+
+        assert record.pause() == 5.0
+
+
 def test_a_part_that_fails_is_counted_while_the_source_is_up() -> None:
     """Each failing part counts with its reason."""
     record = track()
