@@ -32,16 +32,17 @@ LOCAL = "local"
 """The ``target`` of this machine's own BMC."""
 
 _FIGURES = {
-    WATTS: re.compile(r"Instantaneous power reading:\s+(\d+) Watts"),
-    MIN_WATTS: re.compile(r"Minimum during sampling period:\s+(\d+) Watts"),
-    MAX_WATTS: re.compile(r"Maximum during sampling period:\s+(\d+) Watts"),
-    AVERAGE_WATTS: re.compile(r"Average power reading over sample period:\s+(\d+) Watts"),
+    WATTS: re.compile(r"Instantaneous power reading:\s+(\d{1,20}) Watts"),
+    MIN_WATTS: re.compile(r"Minimum during sampling period:\s+(\d{1,20}) Watts"),
+    MAX_WATTS: re.compile(r"Maximum during sampling period:\s+(\d{1,20}) Watts"),
+    AVERAGE_WATTS: re.compile(r"Average power reading over sample period:\s+(\d{1,20}) Watts"),
 }
-_PERIOD = re.compile(r"Sampling period:\s+(?:(\d+) Seconds\.|(\d+)_(sec|min|hour))")
+_PERIOD = re.compile(r"Sampling period:\s+(?:(\d{1,20}) Seconds\.|(\d{1,20})_(sec|min|hour))")
 _UNITS = {"sec": 1, "min": 60, "hour": 3600}
 _STATE = re.compile(r"Power reading state is:\s+(activated|deactivated)\b")
 _CODE = re.compile(r"DCMI request failed because: (.*) \(([0-9a-f]{2})\)")
-_NO_READING = 0xFFFF  # IPMI's way to say so in 16 bits
+_NO_READING = 0xFFFF  # IPMI's way to say so in 16 bits; what is above them came from no BMC
+_ABOVE_HIGHEST = 1.1  # BMCs renew the present power and the highest at different moments
 
 # Completion codes: IPMI 2.0, table 5-2, and DCMI 1.5, table 6-1. What is not named here is a command that this BMC
 # does not do (c1, cc, d5, 80, ff ...).
@@ -151,7 +152,7 @@ class Dcmi:
             failure = Failure(Reason.INACTIVE, "the BMC says that its power meter is deactivated")
             return Sample((active,), (failure,), up=False)
         watts = reading.watts[WATTS]
-        if watts == _NO_READING or (watts == 0 and self._is_on()):
+        if watts >= _NO_READING or (watts == 0 and self._is_on()):
             failure = Failure(Reason.IMPLAUSIBLE, f"the BMC reads {watts} W of a machine that is on")
             return Sample((active,), (failure,), up=False)
         if not _orderly(reading.watts):
@@ -160,7 +161,7 @@ class Dcmi:
         believed = [
             Reading(name, self._target, float(figure))
             for name, figure in reading.watts.items()
-            if name == WATTS or figure not in (0, _NO_READING)
+            if name == WATTS or _is_told(figure)
         ]
         if reading.period:
             believed.append(Reading(PERIOD, self._target, float(reading.period)))
@@ -179,13 +180,19 @@ class Dcmi:
 
 
 def _orderly(watts: Mapping[str, int]) -> bool:
-    """Tell whether lowest, mean and highest power stand in that order, as far as the BMC tells them.
+    """Tell whether lowest, mean and highest power stand in that order, and the present below, as far as they are told.
 
     ipmitool does not look at the length of an answer: of one that was cut short it prints the first figure, and for the
     others whatever was in its buffer before.
     """
-    told = [figure for name in (MIN_WATTS, AVERAGE_WATTS, MAX_WATTS) if (figure := watts[name]) not in (0, _NO_READING)]
-    return told == sorted(told)
+    told = [watts[name] for name in (MIN_WATTS, AVERAGE_WATTS, MAX_WATTS) if _is_told(watts[name])]
+    highest = watts[MAX_WATTS]
+    return told == sorted(told) and (not _is_told(highest) or watts[WATTS] <= highest * _ABOVE_HIGHEST)
+
+
+def _is_told(figure: int) -> bool:
+    """Tell whether a figure of the BMC's statistics is one: not zero, and not "no reading"."""
+    return 0 < figure < _NO_READING
 
 
 def _session(bmc: Bmc | None) -> list[str]:

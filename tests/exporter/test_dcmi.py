@@ -93,10 +93,11 @@ def test_zero_watts_of_a_remote_machine_are_checked_with_its_chassis(tmp_path: P
     assert figures(sample).get(WATTS) == (0.0 if word == "off" else None)
 
 
-def test_65535_is_no_reading(tmp_path: Path) -> None:
-    """All bits set is IPMI's "no reading": absent, and the reason "implausible"."""
+@pytest.mark.parametrize("watts", ["65535", "65536", "99999999999999999999"])
+def test_more_than_sixteen_bits_hold_is_no_reading(tmp_path: Path, watts: str) -> None:
+    """All bits set is IPMI's "no reading", and more cannot come from a BMC: absent, the reason "implausible"."""
     whole = play_ipmitool(tmp_path / "recorded", "active")
-    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 212 / 65535 /'")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 212 / {watts} /'")
     sample = source(tmp_path).read()
 
     assert WATTS not in figures(sample)
@@ -112,6 +113,26 @@ def test_figures_that_contradict_each_other_are_implausible(tmp_path: Path, garb
 
     assert figures(sample) == {ACTIVE: 1}
     assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
+
+
+@pytest.mark.parametrize(("watts", "shown"), [("508", 508.0), ("509", None), ("60000", None)])
+def test_power_far_above_the_highest_is_implausible(tmp_path: Path, watts: str, shown: float | None) -> None:
+    """A BMC renews its figures at different moments, so a tenth above the maximum (462 W) may be; more may not."""
+    whole = play_ipmitool(tmp_path / "recorded", "active")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 212 / {watts} /'")
+    sample = source(tmp_path).read()
+
+    assert sample.up is (shown is not None)
+    assert figures(sample).get(WATTS) == shown
+    assert [failure.reason for failure in sample.failures] == ([Reason.IMPLAUSIBLE] if shown is None else [])
+
+
+def test_without_a_maximum_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    """A BMC that keeps no statistics still tells its power; figures above 16 bits are left out alone."""
+    whole = play_ipmitool(tmp_path / "recorded", "active")
+    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ 28 / 65536 /; s/ 201 / 70000 /; s/ 462 / 99999999 /'")
+
+    assert figures(source(tmp_path).read()) == {WATTS: 212, PERIOD: 3600, ACTIVE: 1}
 
 
 def test_a_lesser_figure_that_cannot_be_is_left_out_alone(tmp_path: Path) -> None:
