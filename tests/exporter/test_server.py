@@ -95,6 +95,16 @@ def test_other_paths_and_methods_are_refused(connection: http.client.HTTPConnect
     assert get(connection, "/metrics", method="DELETE")[0] == 501
 
 
+def test_a_request_target_that_is_no_url_is_a_bad_request(server: MetricsServer) -> None:
+    """A target that cannot be taken apart gets an answer, and no traceback."""
+    with socket.create_connection(("127.0.0.1", server.server_address[1])) as client:
+        client.sendall(b"GET http://[bad/metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        with client.makefile("rb") as answer:
+            status = answer.readline()
+
+    assert status.startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_client_that_says_nothing_holds_up_nobody(
     server: MetricsServer, connection: http.client.HTTPConnection
 ) -> None:
