@@ -18,7 +18,8 @@ exec 8> .lab/venv.lock
 flock 8
 
 stamp=$venv/.lock-installed
-want=$(cat pyproject.toml requirements.lock deploy/dev/venv.sh | sha256sum | cut -d' ' -f1)
+# The folder's own name is in it: an environment that was moved or copied would run the code of the old place.
+want=$( (pwd; cat pyproject.toml requirements.lock deploy/dev/venv.sh) | sha256sum | cut -d' ' -f1)
 [ -x "$venv/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && exit 0
 
 echo "Setting up $venv (once, under a minute) ..."
@@ -33,6 +34,9 @@ else
     pip_wheel=$(ls "$wheel_root"/root/usr/share/python-wheels/pip-*.whl | head -n 1)
     pip="$venv/bin/python $pip_wheel/pip"
 fi
-$pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes --requirement requirements.lock
+$pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes --requirement requirements.lock || {
+    echo "The dependencies could not be installed (see above): is the network there? Run this again." >&2
+    exit 1
+}
 $pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 echo "$want" > "$stamp"

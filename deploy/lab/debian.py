@@ -47,6 +47,7 @@ def unpack(packages: list[str], into: Path) -> Path:
         "Debug::NoLocking=1",
         "APT::Sandbox::User=",
         "Acquire::Retries=3",
+        "APT::Update::Error-Mode=any",  # else it succeeds without a network, and the next step blames the package
     ]
     apt = ["apt-get", "-q", "-y"] + [word for option in options for word in ("-o", option)]
     _run([*apt, "update"])
@@ -74,7 +75,7 @@ def _run(command: list[str]) -> None:
         raise DebianError(message) from error
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()[-5:]
-        message = f"{command[0]} failed with status {done.returncode}: {' / '.join(words)}"
+        message = f"{command[0]} failed with status {done.returncode}: {' / '.join(words)} (is the network there?)"
         raise DebianError(message)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from deploy.lab.ha import HighAvailability
 from deploy.lab.ipmi.bmc import Bmc
 from deploy.lab.meters import Meters
 from deploy.lab.migration import Migrations
-from deploy.lab.network import Network
+from deploy.lab.network import Network, free_port
 from deploy.lab.pve.call import World
 from deploy.lab.pve.server import NodeServer, Received
 
@@ -35,17 +36,17 @@ _POWER_EVENTS = frozenset({"node", "guest_moved", "guest_stopped", "load"})
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the lab's parts listen, on each node's own address.
+    """Where the lab's parts listen, on each node's own address: free ports unless told otherwise.
 
     Attributes:
-        api: The Proxmox API.
-        wake: Magic packets (UDP, on the broadcast address too); 0 takes a free one.
-        bmc: IPMI over LAN (UDP). The real port, 623, is open to root alone.
+        api: The Proxmox API (HTTPS, really 8006).
+        wake: Magic packets (UDP, on the broadcast address too, really 9); 0 takes a free one.
+        bmc: IPMI over LAN (UDP, really 623).
     """
 
-    api: int = 8006
+    api: int = field(default_factory=free_port)
     wake: int = 0
-    bmc: int = 6230
+    bmc: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,7 @@ there: the name is replaced by one of the same length that goes through the desc
 from __future__ import annotations
 
 import os
-import shlex
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _DATA = "usr/share/prometheus"
 _DESCRIPTOR = 9
@@ -21,37 +17,54 @@ _THROUGH_DESCRIPTOR = f"/proc/self/fd/{_DESCRIPTOR}".encode().ljust(len(_COMPILE
 
 
 def wrapper(binary: Path, root: Path) -> str:
-    """A shell script that runs ``binary``, unpacked below ``root`` (both absolute), beside what came with it."""
+    """A shell script that runs ``binary`` beside what was unpacked with it.
+
+    The script belongs into a folder beside ``root``, and finds both from where it lies itself, so that the whole may be
+    moved.
+    """
     # systemd keeps libraries of its own one folder deeper.
     folders = [path for pattern in ("*-linux-gnu", "*-linux-gnu/systemd") for path in (root / "usr/lib").glob(pattern)]
-    libraries = ":".join(map(str, folders))
+    libraries = ":".join(f"$root/{path.relative_to(root)}" for path in folders)
     lines = [
         "#!/bin/sh",
         "# Runs the unpacked Debian binary beside the libraries and data unpacked with it.",
-        f"export LD_LIBRARY_PATH={shlex.quote(libraries)}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}",
+        f'root=$(cd "$(dirname "$0")/../{root.name}" && pwd)',
+        f'export LD_LIBRARY_PATH="{libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"',
     ]
     content = binary.read_bytes()
     if _COMPILED_IN in content:
         binary.chmod(0o755)
         binary.write_bytes(content.replace(_COMPILED_IN, _THROUGH_DESCRIPTOR))
     if _COMPILED_IN in content or _THROUGH_DESCRIPTOR in content:
-        lines.append(f"exec {_DESCRIPTOR}< {shlex.quote(str(root / _DATA))}")
-    lines.append(f'exec {shlex.quote(str(binary))} "$@"')
+        lines.append(f'exec {_DESCRIPTOR}< "$root/{_DATA}"')
+    lines.append(f'exec "$root/{binary.relative_to(root)}" "$@"')
     return "\n".join(lines) + "\n"
 
 
 def mend_links(root: Path) -> None:
-    """Point absolute symbolic links at what was unpacked beside them; links to elsewhere stay as they are."""
+    """Let symbolic links lead somewhere again.
+
+    An absolute link is pointed at what was unpacked beside it. A relative one that leads nowhere belongs to a package
+    that this machine has installed, so that it was not fetched: it is pointed there.
+    """
     for folder, subfolders, files in os.walk(root):
         for name in (*subfolders, *files):
-            link = os.path.join(folder, name)  # noqa: PTH118 - tens of thousands of names, as strings
-            if os.path.islink(link):  # noqa: PTH114 - see above
+            link = Path(folder, name)
+            if link.is_symlink():
                 _mend(link, root)
 
 
-def _mend(link: str, root: Path) -> None:
-    target = os.readlink(link)  # noqa: PTH115 - Path would lose a trailing part of it
-    unpacked = root / target.lstrip("/")
-    if target.startswith("/") and unpacked.exists():
-        os.unlink(link)  # noqa: PTH108 - a string, as above
-        os.symlink(os.path.relpath(unpacked, os.path.dirname(link)), link)  # noqa: PTH120, PTH211 - as above
+def _mend(link: Path, root: Path) -> None:
+    target = link.readlink()
+    if target.is_absolute():
+        unpacked = root / target.relative_to("/")
+        better = Path(os.path.relpath(unpacked, link.parent)) if unpacked.exists() else target
+    elif link.exists():
+        better = target
+    else:
+        wanted = Path(os.path.normpath(link.parent / target))
+        installed = Path("/") / wanted.relative_to(root) if wanted.is_relative_to(root) else wanted
+        better = installed if installed.exists() else target
+    if better != target:
+        link.unlink()
+        link.symlink_to(better)

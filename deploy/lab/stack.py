@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from deploy.lab.cluster import Stage
 from deploy.lab.configuration import Addresses, Windows, write_actuator, write_alertmanager, write_prometheus
+from deploy.lab.network import free_port
 from deploy.lab.processes import Processes
 from deploy.lab.watcher import Watcher
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from deploy.lab.world import Lab
 
 _START_SECONDS = 30.0
-_SERVICES = {"prometheus": 9090, "alertmanager": 9093, "actuator": 19093}
-_EXPORTER_PORT = 19100
+_SERVICES = ("prometheus", "alertmanager", "actuator")
 
 
 class LampsOf:
@@ -148,15 +147,10 @@ class Stack:
         self.processes.await_http("actuator", f"{self.url('actuator')}/-/ready", seconds=_START_SECONDS)
 
     def _choose_addresses(self) -> Addresses:
-        # Each service has a loopback address of its own, so the usual ports are free unless something on this machine
-        # listens on all addresses; then the kernel chooses.
         network = self.lab.address(self.lab.plan.nodes[0].name).rpartition(".")[0]
-        chosen = {
-            name: _free(f"{network}.{number}", port)
-            for number, (name, port) in enumerate(_SERVICES.items(), start=2)  # the lab itself holds .1
-        }
-        exporters = {plan.name: _free(self.lab.address(plan.name), _EXPORTER_PORT) for plan in self.lab.plan.nodes}
-        return Addresses(**chosen, exporters=exporters)
+        services = {name: f"{network}.{number}:{free_port()}" for number, name in enumerate(_SERVICES, start=2)}
+        exporters = {plan.name: f"{self.lab.address(plan.name)}:{free_port()}" for plan in self.lab.plan.nodes}
+        return Addresses(**services, exporters=exporters)
 
     def _start_exporter(self, node: str) -> None:
         self.processes.start(
@@ -251,15 +245,3 @@ class Stack:
         path.touch(mode=0o600)
         path.write_text(value + "\n")
         return path.resolve()
-
-
-def _free(host: str, port: int) -> str:
-    for candidate in (port, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind((host, candidate))
-            except OSError:
-                continue
-            return f"{host}:{probe.getsockname()[1]}"
-    message = f"no port is free on {host}"
-    raise OSError(message)

@@ -78,7 +78,7 @@ if [ $user = missing ]; then
 fi
 
 if [ $token = missing ]; then
-    mkdir -p "$(dirname "$FILE")"
+    (umask 022 && mkdir -p "$(dirname "$FILE")") # the actuator looks into it too
     answer=$(mktemp "$FILE.XXXXXX")
     trap 'rm -f "$answer"' EXIT
     # The secret goes from pveum into the file: never on the screen, in an argument or in the environment.

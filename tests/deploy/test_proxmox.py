@@ -106,6 +106,8 @@ def test_secret_goes_into_its_file_and_nowhere_else(node: Node) -> None:
 
     assert node.secret_file.read_text().splitlines() == [SECRET]
     assert stat.S_IMODE(node.secret_file.stat().st_mode) == 0o600
+    # The configuration lies beside it, for another user to read.
+    assert stat.S_IMODE(node.secret_file.parent.stat().st_mode) == 0o755
     assert list(node.secret_file.parent.iterdir()) == [node.secret_file]
     assert SECRET not in done.stdout
     assert str(node.secret_file) in done.stdout

@@ -29,12 +29,14 @@ def test_each_tool_runs(toolbox: Toolbox, name: str) -> None:
 
 def test_a_relocated_binary_reads_what_was_unpacked_beside_it(tmp_path: Path) -> None:
     """A name below /usr/share/prometheus that is compiled in leads to the unpacked folder, from any working folder."""
-    root = tmp_path / "root"
+    here = tmp_path / "here"
+    root = here / "root"
     (root / "usr/share/prometheus/alertmanager").mkdir(parents=True)
     (root / "usr/share/prometheus/alertmanager/default.tmpl").write_text("from the unpacked folder")
     binary = root / "program"
     binary.write_text("#!/bin/sh\nexec cat /usr/share/prometheus/alertmanager/default.tmpl\n")
-    script = tmp_path / "wrapper"
+    script = here / "bin" / "program"
+    script.parent.mkdir()
     for _ in range(2):  # made anew, it still leads there
         script.write_text(wrapper(binary, root))
         script.chmod(0o755)
@@ -42,17 +44,26 @@ def test_a_relocated_binary_reads_what_was_unpacked_beside_it(tmp_path: Path) ->
 
         assert done.stdout == "from the unpacked folder"
 
+    moved = here.rename(tmp_path / "else where")
+    done = subprocess.run([moved / "bin" / "program"], capture_output=True, text=True, check=True, cwd="/")
+
+    assert done.stdout == "from the unpacked folder"
+
 
 def test_links_lead_to_what_was_unpacked(tmp_path: Path) -> None:
-    """An absolute link to something unpacked is made relative; a link to elsewhere is left alone."""
+    """To something unpacked, else to the same place of this machine; a link that leads nowhere is left alone."""
     (tmp_path / "usr/share/javascript").mkdir(parents=True)
     (tmp_path / "usr/share/javascript/d3.js").write_text("d3")
     (tmp_path / "web").symlink_to("/usr/share/javascript")
     (tmp_path / "away").symlink_to("/proc/self")
+    (tmp_path / "usr/share/lost").symlink_to("../nowhere/at-all")
+    (tmp_path / "usr/installed").symlink_to("../proc/self")
     mend_links(tmp_path)
 
     assert (tmp_path / "web" / "d3.js").read_text() == "d3"
     assert (tmp_path / "away").readlink() == Path("/proc/self")
+    assert (tmp_path / "usr/share/lost").readlink() == Path("../nowhere/at-all")
+    assert (tmp_path / "usr/installed").readlink() == Path("/proc/self")
 
 
 def test_a_package_that_does_not_exist_says_so(tmp_path: Path) -> None:
