@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actuator.adapters import codec, queries
 from actuator.adapters.tables import episodes, jobs
-from actuator.policy.jobs import JobState, allowed
+from actuator.policy.jobs import JobState
 
 if TYPE_CHECKING:
     from actuator.policy.cluster import History
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 # Built once: a storm of alerts spends more time on building statements than on running them.
 _SAME = select(episodes).where(episodes.c.fingerprint == bindparam("f"), episodes.c.starts_at == bindparam("s"))
 _UPDATE = update(episodes).where(episodes.c.id == bindparam("which"))
-
-CANCELLABLE = tuple(state.value for state in JobState if allowed(state, JobState.CANCELLED))
+_UNASKED = queries.LIVE.where(jobs.c.episode_id == bindparam("episode"), jobs.c.cancel_requested.is_(False))
 
 
 class Intake:
@@ -32,7 +32,7 @@ class Intake:
 
     def __init__(self, connection: Connection) -> None:
         self._conn = connection
-        # Read once for a body of a thousand alerts, since nobody else can write meanwhile; anew after our own writes.
+        # Read once for a body of a thousand alerts and kept up with our own writes: nobody else can write meanwhile.
         self._history: tuple[float, History] | None = None
 
     def episode(self, fingerprint: str, starts_at: float) -> Episode | None:
@@ -60,20 +60,27 @@ class Intake:
             ValueError: The job's fields contradict each other.
         """
         queries.check(job)
-        self._history = None
         migrating_at = job.updated_at if job.state is JobState.MIGRATING else None
         own = {"cancel_requested": job.cancel_requested, "migrating_at": migrating_at}
         with queries.one_live_job_per_guest(self._conn, job.vmid):
-            self._conn.execute(insert(jobs).values(codec.job_to_row(job) | own))
+            self._conn.execute(insert(jobs), codec.job_to_row(job) | own)
         queries.add_event(self._conn, job, message, {})
+        if self._history is not None:
+            now, history = self._history
+            # One that is over may be a move or a failure, which are counted by query.
+            self._history = (now, replace(history, live_jobs=(*history.live_jobs, job))) if job.live else None
 
     def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
-        """Ask the episode's jobs to stop that have not come to migrating; returns the ids of those newly asked."""
-        self._history = None
-        unstarted = select(jobs.c.id).where(
-            jobs.c.episode_id == episode_id, jobs.c.state.in_(CANCELLABLE), jobs.c.cancel_requested.is_(False)
-        )
-        ids = list(self._conn.execute(unstarted.order_by(jobs.c.seq)).scalars())
-        for job_id in ids:
-            queries.request_cancel(self._conn, job_id, message, now)
-        return ids
+        """Ask the episode's jobs to stop for which no migration was asked yet; returns the ids of those newly asked."""
+        unasked = [codec.job_from_row(row) for row in self._conn.execute(_UNASKED, {"episode": episode_id}).mappings()]
+        asked = {job.id: queries.request_cancel(self._conn, job.id, message, now) for job in unasked if _unstarted(job)}
+        if asked and self._history is not None:
+            read_at, history = self._history
+            live_jobs = tuple(asked.get(job.id) or job for job in history.live_jobs)
+            self._history = read_at, replace(history, live_jobs=live_jobs)
+        return list(asked)
+
+
+def _unstarted(job: Job) -> bool:
+    """Whether surely nobody asked Proxmox to migrate: what was asked for is never interrupted."""
+    return job.state is not JobState.VERIFYING and job.checkpoint.known_upids is None

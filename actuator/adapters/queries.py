@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from actuator.adapters import codec
@@ -45,8 +45,12 @@ _FAILURES = (
     .where(jobs.c.state == JobState.FAILED.value, jobs.c.finished_at > bindparam("row_began"))
     .order_by(jobs.c.finished_at)
 )
-# What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
-_DECLINED = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
+# What was declined for a passing cause (a backup's lock) may be tried anew, as what was cancelled, which is only
+# possible before a migration was asked for; what was only observed counts.
+_DECLINED = or_(
+    jobs.c.state == JobState.CANCELLED.value,
+    and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value),
+)
 _BEGUN = select(func.count()).where(jobs.c.episode_id == bindparam("episode"), not_(_DECLINED))
 
 
@@ -77,7 +81,7 @@ def one_live_job_per_guest(conn: Connection, vmid: int | None) -> Iterator[None]
 def add_event(conn: Connection, job: Job, message: str, detail: Mapping[str, object]) -> None:
     """Append to a job's history that it was as given."""
     values = {"job_id": job.id, "at": job.updated_at, "state": job.state.value, "message": message}
-    conn.execute(insert(job_events).values(values | {"detail_json": codec.dump(detail)}))
+    conn.execute(insert(job_events), values | {"detail_json": codec.dump(detail)})
 
 
 def find_job(conn: Connection, job_id: str) -> Job | None:

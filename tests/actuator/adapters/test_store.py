@@ -9,7 +9,7 @@ import pytest
 
 from actuator.errors import GuestInFlight
 from actuator.policy.cluster import History
-from actuator.policy.jobs import Failure, JobState
+from actuator.policy.jobs import Checkpoint, Failure, JobState
 from actuator.policy.reasons import Reason
 from tests.actuator.adapters.stores import add, episode, opened
 from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, WAKE, job
@@ -184,7 +184,7 @@ def test_history_tells_the_failures_since_the_last_success(store: Store) -> None
 
 
 def test_history_tells_the_episodes_jobs(store: Store) -> None:
-    """What was declined for a passing cause is not counted, so that the next repeat tries again; observing is."""
+    """What was declined for a passing cause or cancelled is not counted: it may be tried again; observing is."""
     with store.intake() as tx:
         tx.put_episode(episode())
         tx.put_episode(episode("e2", starts_at=NOW))
@@ -193,11 +193,11 @@ def test_history_tells_the_episodes_jobs(store: Store) -> None:
         tx.add_job(replace(over, id="b", reason=Reason.OBSERVE_ONLY), "m")
         tx.add_job(replace(over, id="c", state=JobState.CANCELLED), "m")
         history = tx.history(NOW, "e1")
-        assert (history.episode_jobs, history.episode_live) == (2, False)
+        assert (history.episode_jobs, history.episode_live) == (1, False)
         tx.add_job(job("d", episode_id="e1"), "m")
 
         history = tx.history(NOW, "e1")
-        assert (history.episode_jobs, history.episode_live) == (3, True)
+        assert (history.episode_jobs, history.episode_live) == (2, True)
         other = tx.history(NOW, "e2")
         assert (other.episode_jobs, other.episode_live) == (0, False)
         assert [each.id for each in other.live_jobs] == ["d"]
@@ -240,8 +240,8 @@ def test_cancelling_is_told_once_and_only_to_live_jobs(store: Store) -> None:
     assert store.request_cancel("nobody", "m", NOW) is None
 
 
-def test_a_resolved_alert_cancels_only_what_has_not_come_to_migrating(store: Store) -> None:
-    """Resolved never interrupts a running migration, another episode's job, nor what is over."""
+def test_a_resolved_alert_cancels_only_what_has_not_asked_for_its_migration(store: Store) -> None:
+    """Resolved never interrupts a migration that may have been asked for, another episode's job, nor what is over."""
     with store.intake() as tx:
         tx.put_episode(episode())
         tx.put_episode(episode("e2", starts_at=NOW))
@@ -250,13 +250,15 @@ def test_a_resolved_alert_cancels_only_what_has_not_come_to_migrating(store: Sto
         ended = NOW if state in {JobState.SKIPPED, JobState.CANCELLED} else None
         order = replace(ORDER, vmid=100 + number)
         add(store, job(state.value, order, state=state, episode_id="e1", finished_at=ended))
+    asking = Checkpoint(known_upids=())
+    add(store, job("asking", replace(ORDER, vmid=199), state=JobState.MIGRATING, episode_id="e1", checkpoint=asking))
     add(store, job("other", replace(ORDER, vmid=200), episode_id="e2"))
 
     with store.intake() as tx:
         asked = tx.cancel_unstarted("e1", "The alert resolved.", NOW + 1)
         again = tx.cancel_unstarted("e1", "The alert resolved.", NOW + 2)
 
-    assert asked == ["queued", "preflight", "waking", "awaiting_ready"]
+    assert asked == ["queued", "preflight", "waking", "awaiting_ready", "migrating"]
     assert again == []
     assert {each.id for each in store.jobs() if each.cancel_requested} == set(asked)
     assert store.events("waking")[-1].message == "The alert resolved."

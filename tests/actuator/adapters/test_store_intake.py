@@ -13,12 +13,17 @@ from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
+from actuator.adapters.database import open_engine
+from actuator.adapters.store import Store
+from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
-from tests.actuator.adapters.stores import add, episode, opened, receive
+from tests.actuator.adapters.stores import add, episode, opened, receive, url
 from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, job
 
 if TYPE_CHECKING:
+    from actuator.adapters.intake import Intake
     from actuator.policy.orders import Order
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -90,6 +95,56 @@ def test_a_body_sees_its_own_writes(tmp_path: Path) -> None:
         tx.cancel_unstarted("e1", "resolved", NOW)
         assert [each.cancel_requested for each in tx.history(NOW).live_jobs] == [True]
         assert tx.history(NOW + 1, "e1").episode_jobs == 1
+
+
+def test_a_body_forgets_nothing_that_it_ended_itself(tmp_path: Path) -> None:
+    """A job that is over when it is written counts for the alerts after it, as one of long ago does."""
+    failed = job("j1", state=JobState.FAILED, failure=Failure.NEVER_WOKE, finished_at=NOW - 9)
+    with opened(tmp_path / "a.db") as store, store.intake() as tx:
+        assert tx.history(NOW).recent_failures == ()
+        tx.add_job(failed, "over")
+
+        assert (tx.history(NOW).recent_failures, tx.history(NOW).live_jobs) == ((NOW - 9,), ())
+
+
+@pytest.mark.parametrize("waiting", [0, 40])
+@pytest.mark.parametrize("firing", [True, False])
+def test_a_body_costs_the_same_for_each_of_its_alerts(tmp_path: Path, waiting: int, firing: bool) -> None:  # noqa: FBT001 - a case
+    """A storm of alerts does not hold the database for longer than its length: live jobs are read once for all."""
+    sizes = (10, 30)
+    spent = []
+    for size in sizes:
+        engine = open_engine(url(tmp_path / f"{size}.db"))
+        store = Store(engine)
+        store.upgrade()
+        add(store, *(job(f"w{each}", replace(ORDER, vmid=5000 + each)) for each in range(waiting)))
+        statements: list[str] = []
+
+        @event.listens_for(engine, "after_cursor_execute")
+        def _note(*told: object, statements: list[str] = statements) -> None:
+            statements.append(str(told[2]))
+
+        with store.intake() as tx:
+            for each in range(size):
+                take(tx, f"j{each}", 200 + each)
+                if not firing:
+                    tx.cancel_unstarted(f"j{each}", "resolved", NOW)
+        store.close()
+        spent.append(len(statements))
+        assert sum("finished_at IS NULL ORDER BY" in each for each in statements) == 1, "live jobs are read once"
+
+    per_alert, rest = divmod(spent[1] - spent[0], sizes[1] - sizes[0])
+    assert rest == 0
+    assert spent[0] - per_alert * sizes[0] < 10, "what a body costs, whatever is in it"
+
+
+def take(tx: Intake, name: str, vmid: int) -> None:
+    """Take in a new alert for a guest, which begins a job."""
+    history = tx.history(NOW, name)
+    tx.put_episode(episode(name, fingerprint=name))
+    assert vmid not in {each.vmid for each in history.live_jobs}
+    tx.add_job(job(name, replace(ORDER, vmid=vmid), episode_id=name), "begun")
+    assert vmid in {each.vmid for each in tx.history(NOW, name).live_jobs}
 
 
 def test_an_error_in_the_middle_of_a_body_undoes_all_of_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from actuator.policy.jobs import JobState
+from actuator.policy.jobs import Checkpoint, JobState
 from actuator.policy.reasons import Reason
 from tests.actuator.api.world import TOKEN, World, recorded
 
@@ -124,6 +124,7 @@ def test_resolved_leaves_a_running_migration_alone(world: World) -> None:
     job_id = world.post_alerts(recorded("firing-other-node")).json()["alerts"][0]["job_id"]
     for state in (JobState.PREFLIGHT, JobState.AWAITING_READY, JobState.MIGRATING):
         world.lead(job_id, state)
+    world.lead(job_id, JobState.MIGRATING, checkpoint=Checkpoint(known_upids=()))
     [verdict] = world.post_alerts(recorded("resolved")).json()["alerts"]
 
     assert "nothing to cancel" in verdict["message"]
