@@ -7,6 +7,7 @@
     ├── StoreUnavailable            an episode could not be persisted: the one cause of a 503
     ├── LeadershipLost              another process leads now; nothing may be written any more
     ├── GuestInFlight               a live job for this guest exists already
+    ├── CancelRequested             somebody cancelled the job before its migration was asked for
     ├── Temporary                   look again later; carries how much later
     │   ├── ProxmoxUnreachable      surely not executed: no connection, or 595
     │   ├── ProxmoxAmbiguous        outcome unknown: 596-599, a read timeout, a dropped connection
@@ -45,6 +46,10 @@ class GuestInFlight(WattshiftError):
     def __init__(self, vmid: int) -> None:
         super().__init__(f"guest {vmid} has a live job already")
         self.vmid = vmid
+
+
+class CancelRequested(WattshiftError):
+    """The job is to be cancelled, and may not make ready to ask for its migration any more."""
 
 
 class Temporary(WattshiftError):

@@ -15,7 +15,7 @@ from actuator.adapters import codec, queries, tables
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
-from actuator.errors import LeadershipLost
+from actuator.errors import CancelRequested, LeadershipLost
 from actuator.policy.jobs import Failure, JobState, allowed
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job, JobEvent
+
+_BEFORE = (jobs.c.state, jobs.c.migrating_at, jobs.c.cancel_requested, jobs.c.checkpoint_json)
 
 
 class Store:
@@ -185,6 +187,7 @@ class Store:
         Raises:
             LeadershipLost: The epoch is not the newest; nothing was written.
             GuestInFlight: Another live job has the guest; nothing was written.
+            CancelRequested: It makes ready to ask for its migration, and was cancelled before; nothing was written.
             ValueError: No such job, a transition that `actuator.policy.jobs.allowed` forbids, or contradicting fields.
         """
         queries.check(job)
@@ -194,12 +197,16 @@ class Store:
                 raise LeadershipLost(
                     f"another process leads (epoch {newest}, ours was {epoch}): job {job.id} is its now"
                 )
-            row = conn.execute(select(jobs.c.state, jobs.c.migrating_at).where(jobs.c.id == job.id)).first()
+            row = conn.execute(select(*_BEFORE).where(jobs.c.id == job.id)).first()
             if row is None:
                 raise ValueError(f"job {job.id} is not in the database")
             before, migrating_at = JobState(row.state), row.migrating_at
             if not allowed(before, job.state):
                 raise ValueError(f"job {job.id} may not go from {before} to {job.state}")
+            # Nobody who was told in time that the job stops is to be deceived: here the two writes have one order.
+            known_before = codec.checkpoint_from_json(row.checkpoint_json).known_upids
+            if row.cancel_requested and known_before is None and job.checkpoint.known_upids is not None:
+                raise CancelRequested(f"job {job.id} was cancelled before its migration was asked for")
             if migrating_at is None and job.state is JobState.MIGRATING:
                 migrating_at = job.updated_at
             values = codec.job_to_row(job) | {"migrating_at": migrating_at}

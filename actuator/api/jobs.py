@@ -128,7 +128,7 @@ def cancel_job(job_id: str, name: Caller, services: Wired) -> JobAnswer:
 def _refuse_if_too_late(job: Job) -> None:
     if not job.live:
         raise refused(409, f"The job has ended already ({job.state}); there is nothing to cancel.")
-    if job.state in {JobState.MIGRATING, JobState.VERIFYING}:
+    if not job.cancellable:
         raise refused(409, "The migration was asked for already and is never interrupted; follow the job to its end.")
 
 

@@ -52,14 +52,15 @@ _ORDERLY: dict[JobState, frozenset[JobState]] = {
     JobState.MIGRATING: frozenset({JobState.VERIFYING}),
     JobState.VERIFYING: frozenset({JobState.SUCCEEDED}),
 }
-_CANCELLABLE = frozenset({JobState.QUEUED, JobState.PREFLIGHT, JobState.WAKING, JobState.AWAITING_READY})
+_CANCELLABLE = frozenset(_ORDERLY) - {JobState.VERIFYING}
 
 
 def allowed(before: JobState, after: JobState) -> bool:
     """Whether a job may go from ``before`` to ``after`` (staying is always allowed while it lives).
 
-    Any live job may fail or be skipped until a migration was asked for; from then on it can only succeed or fail,
-    since a running migration is never interrupted.
+    Any live job may fail, be skipped or be cancelled until a migration was asked for; from then on it can only succeed
+    or fail, since a running migration is never interrupted. The request goes out in the middle of ``migrating``, which
+    a state does not tell: whether a job in it may still be cancelled is told by `Job.cancellable`.
     """
     if before in TERMINAL:
         return False
@@ -183,6 +184,11 @@ class Job:
     def live(self) -> bool:
         """Whether work is left to do."""
         return self.state not in TERMINAL
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether no migration can have been asked for yet, so that the job may still be cancelled."""
+        return self.checkpoint.known_upids is None and allowed(self.state, JobState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)

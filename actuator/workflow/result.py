@@ -51,6 +51,13 @@ def skip(job: Job, reason: Reason, message: str) -> StepResult:
     return StepResult(replace(job, state=JobState.SKIPPED, reason=reason), 0.0, message)
 
 
+def cancel(job: Job) -> StepResult:
+    """End the job because somebody asked for that; no migration is under way."""
+    which = "a" if job.checkpoint.attempts == 0 else "another"
+    message = f"Cancelled before {which} migration was asked for."
+    return StepResult(replace(job, state=JobState.CANCELLED), 0.0, message)
+
+
 def fail(job: Job, failure: Failure, message: str, **detail: object) -> StepResult:
     """End the job as failed."""
     return StepResult(replace(job, state=JobState.FAILED, failure=failure), 0.0, message, detail)

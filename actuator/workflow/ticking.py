@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from actuator.errors import GuestInFlight, LeadershipLost, Permanent, StoreUnavailable, Temporary
+from actuator.errors import CancelRequested, GuestInFlight, LeadershipLost, Permanent, StoreUnavailable, Temporary
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
 from actuator.workflow.admission import BEGUN, DECIDED, obstacle
@@ -16,7 +16,7 @@ from actuator.workflow.await_ready import await_ready
 from actuator.workflow.migrate import migrate
 from actuator.workflow.preflight import preflight
 from actuator.workflow.reporting import report
-from actuator.workflow.result import StepResult, advance, sentence, skip, stay
+from actuator.workflow.result import StepResult, advance, cancel, sentence, skip, stay
 from actuator.workflow.trouble import after_error
 from actuator.workflow.verify import verify
 from actuator.workflow.wake import wake
@@ -39,7 +39,6 @@ _STEPS: dict[JobState, Step] = {
     JobState.MIGRATING: migrate,
     JobState.VERIFYING: verify,
 }
-_CANCELLABLE = frozenset({JobState.QUEUED, JobState.PREFLIGHT, JobState.WAKING, JobState.AWAITING_READY})
 
 
 class Ticker:
@@ -105,10 +104,8 @@ class Ticker:
             return self._save(job, result, epoch, now)
 
     def _next(self, job: Job, now: float) -> StepResult:
-        if job.cancel_requested and job.state in _CANCELLABLE:
-            return StepResult(
-                replace(job, state=JobState.CANCELLED), message="Cancelled before a migration was asked for."
-            )
+        if job.cancel_requested and job.cancellable:
+            return cancel(job)
         wait = self._wait(job)
         if wait is not None:
             return self._held(job, wait)
@@ -149,6 +146,8 @@ class Ticker:
         except GuestInFlight as error:
             message = f"{sentence(str(error))} This one is not needed."
             return self._written(before, skip(before, Reason.IN_FLIGHT, message), epoch, now)
+        except CancelRequested:  # while this tick was under way
+            return self._written(before, cancel(before), epoch, now)
         except ValueError as error:
             _log.exception("job.defect", job=before.id, state=str(result.job.state))
             return self._written(before, after_error(before, error, self._means.timing, now), epoch, now)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actuator.errors import LeadershipLost
-from actuator.policy.jobs import TERMINAL, Failure, Job, JobState, allowed
+from actuator.errors import CancelRequested, LeadershipLost
+from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, allowed
 from tests.actuator.adapters.stores import add, opened
 from tests.actuator.policy.samples import NOW, job
 
@@ -65,6 +65,40 @@ def test_a_leader_can_neither_set_nor_clear_a_wish_to_cancel(tmp_path: Path) -> 
         store.save(replace(at(JobState.PREFLIGHT), id="j2", vmid=101), epoch=0, message=None)
 
         assert {each.id: each.cancel_requested for each in store.jobs()} == {"j1": False, "j2": True}
+
+
+def test_a_wish_to_cancel_that_came_first_forbids_the_request(tmp_path: Path) -> None:
+    """Making ready to ask for the migration and the wish to cancel are put in one order by the store."""
+    ready = replace(at(JobState.MIGRATING), checkpoint=Checkpoint(known_upids=()))
+    with opened(tmp_path / "a.db") as store:
+        add(store, job("j1"))
+        store.save(at(JobState.PREFLIGHT), epoch=0, message=None)
+        store.save(at(JobState.AWAITING_READY), epoch=0, message=None)
+        store.save(at(JobState.MIGRATING), epoch=0, message=None)
+        store.request_cancel("j1", "cancelled", NOW)
+
+        with pytest.raises(CancelRequested, match="job j1"):
+            store.save(ready, epoch=0, message="ready to ask")
+        assert store.job("j1") == replace(
+            at(JobState.MIGRATING, cancel_requested=True), updated_at=NOW, message="cancelled"
+        )
+
+        store.save(at(JobState.CANCELLED), epoch=0, message="cancelled")
+
+
+def test_a_wish_to_cancel_that_came_after_leaves_the_request_alone(tmp_path: Path) -> None:
+    """Once it is written down that the migration may be asked for, the job is saved as ever."""
+    ready = replace(at(JobState.MIGRATING), checkpoint=Checkpoint(known_upids=()))
+    with opened(tmp_path / "a.db") as store:
+        add(store, job("j1"))
+        for state in (JobState.PREFLIGHT, JobState.AWAITING_READY, JobState.MIGRATING):
+            store.save(at(state), epoch=0, message=None)
+        store.save(ready, epoch=0, message=None)
+        store.request_cancel("j1", "cancelled", NOW)
+
+        store.save(replace(ready, checkpoint=Checkpoint(known_upids=(), upid="UPID")), epoch=0, message=None)
+
+        assert [each.cancel_requested for each in store.live_jobs()] == [True]
 
 
 def test_an_older_epoch_writes_nothing(tmp_path: Path) -> None:

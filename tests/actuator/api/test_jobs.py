@@ -173,13 +173,23 @@ def test_cancel_twice(world: World) -> None:
 def test_cancel_too_late(world: World, state: JobState) -> None:
     """A migration that was asked for is not interrupted, and the sentence says so."""
     job_id = begin(world)["id"]
-    for step in (JobState.PREFLIGHT, JobState.AWAITING_READY, JobState.MIGRATING, state):
+    for step in (JobState.PREFLIGHT, JobState.AWAITING_READY, JobState.MIGRATING):
         world.lead(job_id, step)
+    world.lead(job_id, state, checkpoint=Checkpoint(known_upids=()))
     answer = world.client.post(f"/api/v1/jobs/{job_id}/cancel")
 
     assert answer.status_code == 409
     assert "never interrupted" in answer.json()["message"]
     assert not world.store.live_jobs()[0].cancel_requested
+
+
+def test_cancel_just_in_time(world: World) -> None:
+    """A job that is about to ask for its migration, and has not yet, can still be cancelled."""
+    job_id = begin(world)["id"]
+    for step in (JobState.PREFLIGHT, JobState.AWAITING_READY, JobState.MIGRATING):
+        world.lead(job_id, step)
+
+    assert world.client.post(f"/api/v1/jobs/{job_id}/cancel").status_code == 202
 
 
 def test_cancel_what_has_ended(world: World) -> None:

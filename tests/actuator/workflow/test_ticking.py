@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ from structlog.testing import capture_logs
 
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
+from deploy.lab.faults import Hang
 from deploy.lab.plan import GuestPlan, NodePlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import ORDER, RULES, WAKE, Bench
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from actuator.policy.jobs import Job
     from actuator.policy.orders import Order
     from deploy.lab.plan import Plan
 
@@ -54,7 +58,10 @@ def move(vmid: int, source: str, target: str) -> Order:
     return replace(ORDER, vmid=vmid, node=source, target_node=target)
 
 
-@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.PREFLIGHT, JobState.WAKING, JobState.AWAITING_READY])
+@pytest.mark.parametrize(
+    "state",
+    [JobState.QUEUED, JobState.PREFLIGHT, JobState.WAKING, JobState.AWAITING_READY, JobState.MIGRATING],
+)
 def test_cancelling_before_the_request(bench: Bench, state: JobState) -> None:
     """A cancellation is honoured at the next tick, as long as no migration was asked for."""
     job_id = bench.order()
@@ -68,14 +75,52 @@ def test_cancelling_before_the_request(bench: Bench, state: JobState) -> None:
     assert bench.lab.guest(100).node == "pve2"
 
 
-@pytest.mark.parametrize("state", [JobState.MIGRATING, JobState.VERIFYING])
-def test_cancelling_too_late(bench: Bench, state: JobState) -> None:
-    """A migration is never interrupted."""
+def asked_for(job: Job) -> bool:
+    """Whether the migration may have been asked for."""
+    return job.checkpoint.known_upids is not None
+
+
+@pytest.mark.parametrize("until", [asked_for, JobState.VERIFYING], ids=["asked for", "verifying"])
+def test_cancelling_too_late(bench: Bench, until: Callable[[Job], bool] | JobState) -> None:
+    """A migration that may have been asked for is never interrupted; the wish does no harm."""
     job_id = bench.order()
-    bench.run(job_id, state)
+    bench.run(job_id, until)
     bench.store.request_cancel(job_id, "Too late.", 0.0)
 
     assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("state", "call"), [(JobState.AWAITING_READY, "/nodes/*/storage"), (JobState.MIGRATING, "/nodes/*/tasks")]
+)
+def test_cancelling_while_a_look_hangs(bench: Bench, state: JobState, call: str) -> None:
+    """A wish that was taken while a tick was under way is honoured as well: that tick has asked for nothing yet."""
+    job_id = bench.order()
+    bench.run(job_id, state)
+    hang = bench.lab.faults.add(Hang("GET", call))
+    with ThreadPoolExecutor(1) as pool:
+        ticking = pool.submit(bench.run, job_id)
+        assert hang.arrived.wait(30)
+        bench.store.request_cancel(job_id, "Not needed any more.", 0.0)
+        hang.release()
+        job = ticking.result(60)
+
+    assert job.state is JobState.CANCELLED
+    assert job.message == "Cancelled before a migration was asked for."
+    assert bench.migrations == []
+
+
+def test_cancelling_between_two_attempts(bench: Bench) -> None:
+    """A migration that came too early and is to be tried again can be cancelled until it is asked for anew."""
+    bench.lab.spoil_next_migration("abort")
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.checkpoint.attempts == 1 and not asked_for(job))
+    bench.store.request_cancel(job_id, "Not needed any more.", 0.0)
+
+    job = bench.run(job_id)
+
+    assert (job.state, job.message) == (JobState.CANCELLED, "Cancelled before another migration was asked for.")
+    assert len(bench.migrations) == 1
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.WAKING, JobState.MIGRATING])
