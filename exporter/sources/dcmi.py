@@ -59,6 +59,7 @@ _TEXTS = (
     ("Permission denied", Reason.PERMISSION, "give this service's group the right to /dev/ipmi0"),
     ("Could not open device", Reason.MISSING, "no BMC driver: modprobe ipmi_si ipmi_devintf, if there is a BMC"),
     ("Address lookup for", Reason.MISSING, "the name in --dcmi.host is unknown"),
+    ("Could not open socket!", Reason.TIMEOUT, "no route to the BMC: check --dcmi.host and this node's network"),
     ("Unable to get DCMI information", Reason.TIMEOUT, "the BMC opened a session and fell silent"),
     ("A valid DCMI command was not returned", Reason.PARSE, "the BMC answered another command"),
 )

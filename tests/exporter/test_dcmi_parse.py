@@ -124,6 +124,11 @@ def test_enhanced_periods_are_words(text: str, seconds: int) -> None:
             0.1,
             Reason.MISSING,
         ),
+        (
+            "Could not open socket!\nError: Unable to establish IPMI v2 / RMCP+ session",
+            0.03,
+            Reason.TIMEOUT,
+        ),
         ("Error: Unable to establish IPMI v2 / RMCP+ session", 0.03, Reason.AUTH),
         ("Error: Unable to establish IPMI v2 / RMCP+ session", 7.1, Reason.TIMEOUT),
         ("", 0.1, Reason.PARSE),
