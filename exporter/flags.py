@@ -26,6 +26,7 @@ def parse(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Set
     given = parser.parse_args(argv)
     try:
         bmc = _bmc(given, environment)
+        _check_paces(given)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))
     host, port = given.listen_address
@@ -146,6 +147,31 @@ def _add_bmc(parser: argparse.ArgumentParser) -> None:
         choices=("USER", "OPERATOR", "ADMINISTRATOR"),
         help="the session's privilege level (default: ipmitool's, ADMINISTRATOR)",
     )
+
+
+def _check_paces(given: argparse.Namespace) -> None:
+    """Refuse a pace at which a healthy source's figures grow too old between two reads.
+
+    The node's figure would jump to another source and back, and no source would be called down.
+    """
+    for name in COLLECTORS:
+        if not getattr(given, f"collect_{name}"):
+            continue
+        interval, deadline = getattr(given, f"{name}_interval"), getattr(given, f"{name}_deadline")
+        longest = interval + deadline
+        if name == "powerstat":  # it is read without a pause, and each read waits for a row, which takes the interval
+            longest = deadline
+            if deadline <= interval:
+                raise argparse.ArgumentTypeError(
+                    f"argument --powerstat.interval: {interval:g}s: no row comes within --powerstat.deadline "
+                    f"({deadline:g}s): raise that above {interval:g}s, or lower the interval"
+                )
+        if given.max_age <= longest:
+            raise argparse.ArgumentTypeError(
+                f"argument --max-age: {given.max_age:g}s: with --{name}.interval={interval:g}s and "
+                f"--{name}.deadline={deadline:g}s figures may grow older than that between two reads: "
+                f"raise --max-age above {longest:g}s, or lower those"
+            )
 
 
 def _bmc(given: argparse.Namespace, environment: Mapping[str, str]) -> Bmc | None:

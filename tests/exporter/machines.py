@@ -26,7 +26,7 @@ _FLAGS = (
     "--node=pve2",
     "--rapl.interval=1ms",
     "--dcmi.interval=600s",
-    "--max-age=600s",
+    "--max-age=1201s",
     *(f"--{name}.deadline=600s" for name in ("rapl", "dcmi", "powerstat")),
 )
 

@@ -139,6 +139,7 @@ def test_a_hanging_bmc_does_not_hold_up_a_scrape(tmp_path: Path) -> None:
         str(NO_SENSORS),
         "--dcmi.deadline=600s",
         "--dcmi.interval=10ms",
+        "--max-age=601s",
         "--no-collector.powerstat",
     ]
     with serving(f"{tmp_path}:/usr/bin:/bin", *flags) as exporter:

@@ -31,7 +31,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [["read", "--node", "a"], ["--node", "a", "read"], ["--node=a", "read", "--max-age=1s"]]
+    "argv", [["read", "--node", "a"], ["--node", "a", "read"], ["--node=a", "read", "--max-age=40s"]]
 )
 def test_the_command_stands_anywhere(argv: list[str]) -> None:
     """Flags may come before and after."""
@@ -160,6 +160,44 @@ def test_flags_that_do_not_fit_together(
     for word in words:
         assert word in message
     assert "xxx" not in message
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--dcmi.interval=60s"], ["--dcmi.interval", "--max-age", "above 68s"]),
+        (["--dcmi.interval=22s"], ["--dcmi.interval", "--max-age", "above 30s"]),
+        (["--max-age=7s", "--no-collector.dcmi"], ["--rapl.interval", "--max-age"]),
+        (["--powerstat.interval=10s"], ["--powerstat.interval", "--powerstat.deadline", "above 10s"]),
+        (["--powerstat.deadline=30s"], ["--powerstat.deadline", "--max-age", "above 30s"]),
+    ],
+)
+def test_figures_may_not_grow_too_old_between_two_reads(
+    argv: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pace at which a healthy source's figures vanish between reads is refused, and what to change is said."""
+    with pytest.raises(SystemExit) as caught:
+        settings(*argv)
+    message = capsys.readouterr().err.splitlines()[-1]
+
+    assert caught.value.code == 2
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["--rapl.interval=1s", "--dcmi.interval=1s"],
+        ["--dcmi.interval=60s", "--max-age=69s"],
+        ["--dcmi.interval=60s", "--no-collector.dcmi"],
+        ["--powerstat.interval=60s", "--no-collector.powerstat"],
+    ],
+)
+def test_a_pace_that_keeps_figures_fresh_is_taken(argv: list[str]) -> None:
+    """The defaults do, so do brisk intervals, and a collector that is off does not count."""
+    assert settings(*argv).node
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "x" * 21])
