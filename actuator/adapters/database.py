@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -84,10 +85,21 @@ class Database:
         # SQLite lets waiting writers poll with growing pauses; a queue of our own threads costs none.
         self._turn = threading.Lock()
         self._patience = engine.pool.timeout()  # type: ignore[attr-defined]  # a QueuePool, by open_engine
+        self._file: tuple[Path, tuple[int, int] | None] | None = None
+
+    def hold_on(self, connection: Connection) -> None:
+        """From now on refuse any other file in the place of the one that this connection has open.
+
+        A connection goes on with a removed file as if nothing had happened, and a new one would make an empty file:
+        what was answered for would be lost.
+        """
+        name = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
+        self._file = Path(name), _identity(Path(name))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent look: all reads inside see the same moment."""
+        self._same_file()
         with self._sentences(), self._engine.begin() as connection:
             yield connection
 
@@ -100,8 +112,10 @@ class Database:
                 f"see whether its disk is slow or full"
             )
         try:
+            self._same_file()
             with self._sentences(), self._writer.begin() as connection:
                 yield connection
+            self._same_file()
         finally:
             self._turn.release()
 
@@ -113,12 +127,31 @@ class Database:
     def _path(self) -> str:
         return str(self._engine.url.database)
 
+    def _same_file(self) -> None:
+        if self._file is None:
+            return
+        path, identity = self._file
+        if _identity(path) != identity:
+            raise StoreUnavailable(
+                f"the database {path} was removed or replaced while it was in use: stop the actuator, put the right "
+                f"file there (without one it begins anew), and start the actuator again"
+            )
+
     @contextmanager
     def _sentences(self) -> Iterator[None]:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise StoreUnavailable(f"the database {self._path} failed: {_sentence(error)}") from error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever its name; None when there is none that can be seen."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _sentence(error: BaseException) -> str:

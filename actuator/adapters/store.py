@@ -52,12 +52,15 @@ class Store:
     def upgrade(self) -> None:
         """Create the tables, or bring an older release's up to date; harmless to repeat.
 
+        From then on the store is on this very file: with another one in its place, or none, nothing is read or written.
+
         Raises:
-            ConfigurationError: A newer release wrote this database.
+            ConfigurationError: A newer release or another program wrote this database.
             StoreUnavailable: It cannot be opened or written.
         """
         with self._database.writing() as conn:
             tables.upgrade(conn)
+            self._database.hold_on(conn)
 
     def close(self) -> None:
         """Close all connections."""

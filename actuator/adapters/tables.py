@@ -164,11 +164,9 @@ def upgrade(conn: Connection) -> None:
     """Bring the database to the newest version, all in the caller's transaction; does nothing when it is there.
 
     Raises:
-        ConfigurationError: The database was written by a newer release.
+        ConfigurationError: The database was written by a newer release, or by another program.
     """
-    found = (
-        conn.execute(select(schema_version.c.version)).scalar_one() if inspect(conn).has_table("schema_version") else 0
-    )
+    found = _version(conn)
     if found > len(STEPS):
         raise ConfigurationError(
             f"the database has schema version {found}, this release knows up to {len(STEPS)}: a newer release wrote "
@@ -177,3 +175,39 @@ def upgrade(conn: Connection) -> None:
     for step in STEPS[found:]:
         step(conn)
     conn.execute(update(schema_version).values(version=len(STEPS)))
+    if lacking := _lacking(conn):
+        raise _foreign(f"it lacks {', '.join(lacking)}")
+
+
+def _version(conn: Connection) -> int:
+    inspector = inspect(conn)
+    tables = inspector.get_table_names()
+    if not tables:
+        return 0
+    if schema_version.name not in tables:
+        raise _foreign(f"it holds {', '.join(tables)}")
+    columns = [column["name"] for column in inspector.get_columns(schema_version.name)]
+    found = conn.execute(select(schema_version.c.version)).scalars().all() if "version" in columns else []
+    if len(found) != 1 or not isinstance(found[0], int):
+        raise _foreign("its schema_version holds no version")
+    return found[0]
+
+
+def _lacking(conn: Connection) -> list[str]:
+    inspector = inspect(conn)
+    tables = inspector.get_table_names()
+    there = {
+        (table, column["name"])
+        for table in METADATA.tables
+        if table in tables
+        for column in inspector.get_columns(table)
+    }
+    ours = {(table.name, column.name) for table in METADATA.tables.values() for column in table.columns}
+    return [f"{table}.{column}" for table, column in sorted(ours - there)]
+
+
+def _foreign(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the database was not made by wattshift-actuator or is damaged ({why}): name another file under 'database', "
+        f"or restore a backup"
+    )

@@ -82,6 +82,47 @@ def test_a_database_of_a_newer_release_is_left_alone(path: Path) -> None:
         assert other.execute("SELECT version FROM schema_version").fetchall() == [(99,)]
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [
+        ["CREATE TABLE jobs (x)"],
+        ["CREATE TABLE dashboards (id INTEGER PRIMARY KEY)"],
+        ["CREATE TABLE schema_version (applied)"],
+        ["CREATE TABLE schema_version (version)"],
+        ["CREATE TABLE schema_version (version)", "INSERT INTO schema_version VALUES ('2.1')"],
+        ["CREATE TABLE schema_version (version)", "INSERT INTO schema_version VALUES (1)", "CREATE TABLE jobs (x)"],
+    ],
+)
+def test_a_database_of_another_program_is_refused_at_start(tmp_path: Path, tables: list[str]) -> None:
+    """Another program's file is found out before anything listens, and gets no tables of ours."""
+    with elsewhere(tmp_path / "a.db") as other:
+        for statement in tables:
+            other.execute(statement)
+        before = other.execute("SELECT name, sql FROM sqlite_schema").fetchall()
+    store = Store.open(url(tmp_path / "a.db"))
+
+    with pytest.raises(
+        ConfigurationError, match=r"not made by wattshift-actuator .*: name another file under 'database'"
+    ):
+        store.upgrade()
+
+    store.close()
+    with elsewhere(tmp_path / "a.db") as other:
+        assert other.execute("SELECT name, sql FROM sqlite_schema").fetchall() == before
+
+
+def test_a_database_that_lost_a_table_is_refused_at_start(path: Path) -> None:
+    """What is missing is named, in place of an error at each request."""
+    with elsewhere(path) as other:
+        other.execute("DROP TABLE job_events")
+        other.execute("ALTER TABLE quarantine DROP COLUMN why")
+    store = Store.open(url(path))
+
+    with pytest.raises(ConfigurationError, match=r"lacks job_events\.at, .*quarantine\.why\)"):
+        store.upgrade()
+    store.close()
+
+
 def test_upgrading_again_changes_nothing(path: Path) -> None:
     """Every start upgrades; what is there stays."""
     with opened(path) as store:
@@ -120,6 +161,42 @@ def test_a_damaged_file_is_reported(path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="it is damaged: stop the actuator, restore a backup"):
         store.live_jobs()
     store.close()
+
+
+def test_a_database_that_is_gone_takes_nothing_in(path: Path) -> None:
+    """Nothing is answered for from a removed file, nor is an empty one made in its place; put back, it goes on."""
+    with opened(path) as store:
+        path.rename(path.with_name("away.db"))
+        for use in (lambda: add(store, job("j2", ANY_GUEST)), store.jobs, store.paused):
+            with pytest.raises(StoreUnavailable, match=r"a\.db was removed .*start the actuator again"):
+                use()
+        assert not path.exists()
+
+        path.with_name("away.db").rename(path)
+        assert [each.id for each in store.jobs()] == ["j1"]
+
+
+def test_a_database_in_the_place_of_another_takes_nothing_in(path: Path) -> None:
+    """A restored backup is another file, which connections of before do not see."""
+    with opened(path) as store:
+        path.rename(path.with_name("away.db"))
+        with opened(path):
+            pass
+        for use in (lambda: add(store, job("j2", ANY_GUEST)), store.jobs):
+            with pytest.raises(StoreUnavailable, match=r"a\.db was removed or replaced"):
+                use()
+
+
+def test_a_database_that_goes_in_the_middle_of_a_body_is_told_of(path: Path) -> None:
+    """What was written to a removed file is lost, so it is not answered for."""
+
+    def take() -> None:
+        with store.intake() as tx:
+            tx.add_job(job("j2", ANY_GUEST), "begun")
+            path.unlink()
+
+    with opened(path) as store, pytest.raises(StoreUnavailable, match="was removed or replaced"):
+        take()
 
 
 def test_a_full_disk_refuses_the_write_and_keeps_the_rest(path: Path) -> None:
