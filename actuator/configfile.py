@@ -5,7 +5,7 @@ YAML is read more strictly than PyYAML does by itself: a key given twice is an e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SHOWN_CHARACTERS = 60
+_EXPECTED: Final = {
+    "too_short": "expected at least one entry",
+    "tuple_type": "expected a list",
+    "frozen_set_type": "expected a list",
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+}
+"""Our words for kinds of pydantic's findings that speak of Python's types."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -48,13 +56,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def findings(path: Path, errors: Sequence[Mapping[str, Any]]) -> ConfigurationError:
     """Return pydantic's findings (``ValidationError.errors()``) as one error, a line for each."""
-    return ConfigurationError("\n".join(f"{path}: {_finding(error)}" for error in errors))
+    # A list whose every item is wrong is to pydantic empty as well, which it is not to the reader.
+    told = [error for error in errors if error["type"] != "too_short" or not _has_faults_within(error, errors)]
+    return ConfigurationError("\n".join(f"{path}: {_finding(error)}" for error in told))
+
+
+def _has_faults_within(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    place = error["loc"]
+    return any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors)
 
 
 def _finding(error: Mapping[str, Any]) -> str:
     # pydantic marks a key of a mapping, as opposed to its value, with a part of its own.
     key = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "expected")
+    message = _EXPECTED.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ").replace(
+        "Input should be", "expected"
+    )
     if error["type"] == "missing":
         return f"{key}: expected a value, but the key is missing"
     found = ""
@@ -65,7 +82,19 @@ def _finding(error: Mapping[str, Any]) -> str:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """`yaml.SafeLoader` that refuses a key given twice."""
+    """`yaml.SafeLoader` that refuses a key given twice, and a value that is none of its kind."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError, AttributeError, LookupError):
+            # PyYAML lets through what its own conversions of dates, numbers and the like raise.
+            raise yaml.constructor.ConstructorError(
+                None,
+                None,
+                "found what is no valid date, number or the like; put text in quotes",
+                node.start_mark,
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         seen = set()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from actuator.auth import Tokens
 from actuator.errors import ConfigurationError
+from actuator.sections import regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,7 @@ def _caller_tokens(settings: Settings, file: Path) -> dict[str, str]:
 
 def _content(path: Path, key: str) -> str:
     try:
+        regular_file(path)
         return _checked(path.read_text(encoding="utf-8").strip(), f"{key}: {path}")
     except OSError as error:
         raise ConfigurationError(f"{key}: expected a readable file at {path} ({error.strerror})") from error

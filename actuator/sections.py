@@ -3,9 +3,11 @@
 Defaults and bounds stand here and nowhere else. Unknown keys are refused with the known ones named.
 """
 
+import errno
 import ipaddress
 import re
 import ssl
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
@@ -16,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -26,6 +27,7 @@ from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
 
 PROXMOX_PORT: Final = 8006
 _MAX_PORT = 65535
+_WEEK = 604_800
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
@@ -51,6 +53,8 @@ def _mac(text: object) -> str:
     # Unquoted, YAML takes some addresses (12:34:56:10:20:30) for a number in base sixty.
     if not isinstance(text, str) or not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text):
         raise ValueError('expected a MAC address in quotes, such as "0c:9d:92:86:bb:63"')
+    if not text.strip("0:-"):
+        raise ValueError("expected the MAC address of one network card; this one is all zeros")
     if int(text[:2], 16) & 1:
         raise ValueError("expected the MAC address of one network card; this one is a multicast address")
     return text
@@ -63,11 +67,40 @@ def _ipv4(text: str) -> str:
         raise ValueError("expected an IPv4 address, such as '192.168.1.255'") from None
 
 
+def _between(low: float, high: float) -> AfterValidator:
+    def check(number: float) -> float:
+        if not low <= number <= high:
+            raise ValueError(f"expected from {low} to {high}")
+        return number
+
+    return AfterValidator(check)
+
+
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text, re.ASCII):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+def regular_file(path: Path) -> None:
+    """Refuse what is there but is no file: reading a pipe might never end.
+
+    Raises:
+        OSError: it is none, or not there.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+
+
 IPv4 = Annotated[str, AfterValidator(_ipv4)]
-Seconds = Annotated[FiniteFloat, Field(gt=0, strict=True)]
-Count = Annotated[int, Field(ge=1, strict=True)]
+Patience = Annotated[FiniteFloat, Field(strict=True), _between(1, 86_400)]
+Period = Annotated[FiniteFloat, Field(strict=True), _between(1, _WEEK)]
+Count = Annotated[int, Field(strict=True), _between(1, 1000)]
 FileName = Annotated[Path, AfterValidator(_beside_the_file)]
-NodeName = Annotated[str, StringConstraints(pattern=NODE_NAME)]
+NodeName = Annotated[str, _matching(NODE_NAME, "a Proxmox node name, such as 'pve2' (no domain, no port)")]
 
 
 class Section(BaseModel):
@@ -116,12 +149,20 @@ class ProxmoxSection(Section):
     def _ca_file(cls, path: Path | None) -> Path | None:
         if path is not None:
             try:
+                regular_file(path)
                 ssl.create_default_context(cafile=str(path))
             except OSError as error:  # SSLError among them
                 raise ValueError(
                     f"expected a PEM file with the cluster's authority, a copy of /etc/pve/pve-root-ca.pem ({error})"
                 ) from None
         return path
+
+    @field_validator("hosts")
+    @classmethod
+    def _once_each(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if len({host.lower() for host in hosts}) < len(hosts):
+            raise ValueError("expected each host once")
+        return hosts
 
     @model_validator(mode="after")
     def _one_way_to_trust(self) -> Self:
@@ -155,7 +196,7 @@ class NodeSection(Section):
     """
 
     wake: WakeSection | None = None
-    boot_timeout_seconds: Seconds | None = None
+    boot_timeout_seconds: Patience | None = None
 
 
 class GuestsSection(Section):
@@ -167,7 +208,7 @@ class GuestsSection(Section):
     """
 
     vmids: frozenset[Annotated[int, Field(ge=MIN_VMID, le=MAX_VMID, strict=True)]] = frozenset()
-    tag: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_+.-]*$")] | None = None
+    tag: Annotated[str, _matching(r"[a-z0-9_][a-z0-9_+.-]*", "a Proxmox tag, in lower case")] | None = None
 
 
 class LimitsSection(Section):
@@ -184,14 +225,36 @@ class LimitsSection(Section):
         memory_reserve_mib: Left free on the target.
     """
 
-    cooldown_seconds: Annotated[FiniteFloat, Field(ge=0, strict=True)] = 600
+    cooldown_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0, _WEEK)] = 600
     daily_per_guest: Count = 4
     per_episode: Count = 3
-    parallel: Count = 2
+    parallel: Annotated[int, Field(strict=True), _between(1, 16)] = 2
     breaker_failures: Count = 3
-    breaker_seconds: Seconds = 3600
-    alert_max_age_seconds: Seconds = 3600
-    memory_reserve_mib: Annotated[int, Field(ge=0, strict=True)] = 1024
+    breaker_seconds: Period = 3600
+    alert_max_age_seconds: Period = 3600
+    memory_reserve_mib: Annotated[int, Field(strict=True), _between(0, 16_777_216)] = 1024
+
+
+class TimingSection(Section):
+    """Key ``timing``: deadlines; what is absent has the default of `actuator.workflow.timing.Timing`.
+
+    Attributes:
+        boot_timeout_seconds: See there, as for each of these.
+        ready_timeout_seconds: Likewise.
+        migration_timeout_seconds: Likewise.
+        verify_timeout_seconds: Likewise.
+        poll_seconds: Likewise.
+        packet_interval_seconds: Likewise.
+        unreachable_timeout_seconds: Likewise.
+    """
+
+    boot_timeout_seconds: Patience | None = None
+    ready_timeout_seconds: Patience | None = None
+    migration_timeout_seconds: Patience | None = None
+    verify_timeout_seconds: Patience | None = None
+    poll_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 60)] | None = None
+    packet_interval_seconds: Annotated[FiniteFloat, Field(strict=True), _between(1, 600)] | None = None
+    unreachable_timeout_seconds: Patience | None = None
 
 
 class TokenSection(Section):
@@ -202,5 +265,5 @@ class TokenSection(Section):
         file: Holds the token.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    name: Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]
     file: FileName

@@ -3,9 +3,9 @@
 No secret is in the file, nor in this model: see `actuator.credentials`.
 """
 
-from dataclasses import fields
+import stat
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -20,15 +20,14 @@ from actuator.sections import (
     NodeName,
     NodeSection,
     ProxmoxSection,
-    Seconds,
     Section,
+    TimingSection,
     TokenSection,
     address,
 )
 from actuator.workflow.timing import Timing
 
 _MIB = 1024 * 1024
-_TIMING_KEYS: Final = tuple(field.name for field in fields(Timing) if field.name != "boot_timeouts")
 
 
 class Settings(Section):
@@ -54,7 +53,7 @@ class Settings(Section):
     nodes: Annotated[dict[NodeName, NodeSection], Field(min_length=1)]
     guests: GuestsSection = GuestsSection()
     limits: LimitsSection = LimitsSection()
-    timing: Annotated[dict[str, Seconds], Field(default_factory=dict)]
+    timing: TimingSection = TimingSection()
     tokens: Annotated[tuple[TokenSection, ...], Field(min_length=1)]
 
     @field_validator("database")
@@ -63,20 +62,23 @@ class Settings(Section):
         # Not repeated in the message: the URL of another kind of database holds a password.
         if not url.startswith("sqlite:////") or len(url) == len("sqlite:////"):
             raise ValueError("expected a SQLite file by its absolute path: sqlite:////var/lib/wattshift/actuator.db")
+        if "?" in url:
+            raise ValueError("expected the path of a SQLite file with nothing behind '?': it takes no options")
         return url
 
-    @field_validator("timing", mode="before")
+    @field_validator("nodes")
     @classmethod
-    def _empty(cls, timing: object) -> object:
-        return {} if timing is None else timing  # "timing:" with every key of it commented out
-
-    @field_validator("timing")
-    @classmethod
-    def _timing_keys(cls, timing: dict[str, float]) -> dict[str, float]:
-        for key in timing:
-            if key not in _TIMING_KEYS:
-                raise ValueError(f"unknown key '{key}'; expected one of: {', '.join(_TIMING_KEYS)}")
-        return timing
+    def _distinct_cards(cls, nodes: dict[str, NodeSection]) -> dict[str, NodeSection]:
+        owners: dict[str, str] = {}
+        for name, node in nodes.items():
+            if node.wake is None:
+                continue
+            owner = owners.setdefault(node.wake.mac.lower().replace("-", ":"), name)
+            if owner != name:
+                raise ValueError(
+                    f"expected a MAC address of its own for each node, found the same for {owner} and {name}"
+                )
+        return nodes
 
     @field_validator("tokens")
     @classmethod
@@ -131,7 +133,7 @@ class Settings(Section):
     def step_timing(self) -> Timing:
         """Return the deadlines of the workflow's steps."""
         own = {name: node.boot_timeout_seconds for name, node in self.nodes.items() if node.boot_timeout_seconds}
-        return Timing(**self.timing, boot_timeouts=own)
+        return Timing(**self.timing.model_dump(exclude_none=True), boot_timeouts=own)
 
     def wake_targets(self) -> dict[str, WakeTarget]:
         """Return where magic packets go, by node."""
@@ -160,4 +162,19 @@ class Settings(Section):
             found.append("proxmox.verify is false: anybody on the network can pose as the cluster; set proxmox.ca_file")
         if not self.guests.vmids and self.guests.tag is None:
             found.append("guests is empty: no guest may be moved; give guests.vmids or guests.tag")
-        return found
+        return found + [
+            f"{key}: everybody on this machine can write {file} and so choose the token: chmod o-w {file}"
+            for key, file in self._secret_files()
+            if _others_can_write(file)
+        ]
+
+    def _secret_files(self) -> list[tuple[str, Path]]:
+        files = [(f"tokens.{index}.file", token.file) for index, token in enumerate(self.tokens)]
+        return files if self.proxmox.token_file is None else [("proxmox.token_file", self.proxmox.token_file), *files]
+
+
+def _others_can_write(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & stat.S_IWOTH)
+    except OSError:
+        return False  # whether it is needed and can be read is for `actuator.credentials` to say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,19 @@ def test_unusable_files(tmp_path: Path, name: str, content: bytes | None, key: s
     assert str(tmp_path / name) in message
     assert expected in message
     assert "very-secret" not in message
+
+
+@pytest.mark.parametrize("key", ["token_file", "ca_file"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_no_regular_file(tmp_path: Path, key: str, kind: str) -> None:
+    """A pipe that nobody writes to would keep the actuator from starting without a word: only a file is read."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    keys = configuration(tmp_path)
+    keys["proxmox"] |= {"verify": key != "token_file", key: "/dev/null" if kind == "device" else kind}
+    written(tmp_path, keys)
+    with pytest.raises(ConfigurationError, match=rf"proxmox\.{key}: .*not a regular file"):
+        read(tmp_path)
 
 
 def test_no_proxmox_secret(tmp_path: Path) -> None:

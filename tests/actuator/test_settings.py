@@ -104,15 +104,19 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys.update(mode="Act"), "mode: expected 'observe' or 'act'", "found 'Act'"),
         (lambda keys: keys.pop("proxmox"), "proxmox: expected a value", "missing"),
         (lambda keys: keys["proxmox"].pop("hosts"), "proxmox.hosts: expected a value", "missing"),
-        (lambda keys: keys["proxmox"].update(hosts=[]), "proxmox.hosts", "at least 1 item"),
+        (lambda keys: keys["proxmox"].update(hosts=[]), "proxmox.hosts: expected at least one", ""),
         (lambda keys: keys["proxmox"].update(hosts=["https://pve"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(hosts=["pve:99999"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(token_id="root"), "proxmox.token_id: expected user@realm!name", ""),
         (lambda keys: keys["proxmox"].update(ca_file="none"), "proxmox.ca_file: expected a PEM file", "pve-root-ca"),
         (lambda keys: keys["proxmox"].update(ca_file="proxmox-token"), "proxmox.ca_file: expected a PEM file", ""),
         (lambda keys: keys["proxmox"].update(verify="nope"), "proxmox.verify", "valid boolean"),
-        (lambda keys: keys.update(nodes={}), "nodes", "at least 1 item"),
-        (lambda keys: keys.update(nodes={"pve.lan": {}}), "nodes.pve.lan", "pattern"),
+        (lambda keys: keys.update(nodes={}), "nodes: expected at least one", ""),
+        (
+            lambda keys: keys.update(nodes={"pve.lan": {}}),
+            "nodes.pve.lan: expected a Proxmox node name",
+            "found 'pve.lan'",
+        ),
         (lambda keys: keys.update(nodes={False: {}}), "nodes.", "valid string, found False"),
         (lambda keys: keys["nodes"]["pve"].update(wake={"mac": 1234}), "nodes.pve.wake.mac: expected a MAC", "quotes"),
         (
@@ -124,14 +128,36 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["nodes"]["pve"]["wake"].update(port=0), "nodes.pve.wake.port", "greater than or equal to 1"),
         (lambda keys: keys["nodes"]["pve"].update(boot_timeout_seconds=0), "nodes.pve.boot_timeout_seconds", "found 0"),
         (lambda keys: keys["guests"].update(vmids=[99]), "guests.vmids.0", "100, found 99"),
-        (lambda keys: keys["guests"].update(tag="Bad Tag"), "guests.tag", "pattern"),
+        (lambda keys: keys["guests"].update(tag="Bad Tag"), "guests.tag: expected a Proxmox tag", "found 'Bad Tag'"),
         (lambda keys: keys.update(limits={"parallel": 0}), "limits.parallel", "found 0"),
         (lambda keys: keys.update(limits={"parallel": True}), "limits.parallel", "valid integer"),
         (lambda keys: keys.update(timing={"poll_seconds": float("inf")}), "timing.poll_seconds", "finite number"),
-        (lambda keys: keys.update(timing={"poll_seconds": -1}), "timing.poll_seconds", "greater than 0"),
+        (lambda keys: keys.update(timing={"poll_seconds": -1}), "timing.poll_seconds", "from 0.1 to 60, found -1"),
+        (lambda keys: keys.update(timing={"poll_seconds": 1e-9}), "timing.poll_seconds", "from 0.1 to 60"),
+        (lambda keys: keys.update(timing={"poll_seconds": 61}), "timing.poll_seconds", "from 0.1 to 60"),
+        (lambda keys: keys.update(timing={"packet_interval_seconds": 0.5}), "timing.packet_interval", "from 1 to 600"),
+        (lambda keys: keys.update(timing={"boot_timeout_seconds": 1e300}), "timing.boot_timeout", "from 1 to 86400"),
+        (lambda keys: keys["nodes"]["pve"].update(boot_timeout_seconds=86401), "nodes.pve.boot", "from 1 to 86400"),
+        (lambda keys: keys.update(timing=[1]), "timing: expected keys and values", ""),
+        (lambda keys: keys.update(nodes=["pve"]), "nodes: expected keys and values", ""),
+        (lambda keys: keys["guests"].update(vmids=100), "guests.vmids: expected a list, found 100", ""),
+        (lambda keys: keys["proxmox"].update(hosts="pve"), "proxmox.hosts: expected a list, found 'pve'", ""),
+        (lambda keys: keys["proxmox"].update(hosts=["pve", "PVE:8006"]), "proxmox.hosts: expected each host once", ""),
+        (lambda keys: keys.update(limits={"parallel": 17}), "limits.parallel", "from 1 to 16, found 17"),
+        (lambda keys: keys.update(limits={"breaker_seconds": 1e9}), "limits.breaker_seconds", "from 1 to 604800"),
+        (lambda keys: keys.update(limits={"cooldown_seconds": -1}), "limits.cooldown_seconds", "from 0 to 604800"),
+        (lambda keys: keys.update(limits={"daily_per_guest": 10**6}), "limits.daily_per_guest", "from 1 to 1000"),
+        (lambda keys: keys["nodes"]["pve"]["wake"].update(mac="00:00:00:00:00:00"), "nodes.pve.wake.mac", "all zeros"),
+        (
+            lambda keys: keys["nodes"].update(pve2={"wake": {"mac": "0C-9D-92-86-BB-63"}}),
+            "nodes: expected a MAC address of its own for each node",
+            "pve and pve2",
+        ),
+        (lambda keys: keys.update(database=keys["database"] + "?mode=ro"), "database: expected", "nothing behind '?'"),
+        (lambda keys: keys["tokens"][0].update(name="a b"), "tokens.0.name: expected", "letters, digits"),
         (lambda keys: keys.update(database="sqlite:///actuator.db"), "database: expected a SQLite file", "absolute"),
         (lambda keys: keys.update(listen="19093"), "listen: expected address and port", "found '19093'"),
-        (lambda keys: keys.update(tokens=[]), "tokens", "at least 1 item"),
+        (lambda keys: keys.update(tokens=[]), "tokens: expected at least one", ""),
         (lambda keys: keys["tokens"].append(keys["tokens"][0]), "tokens: expected a name of its own", ""),
     ],
 )
@@ -144,6 +170,26 @@ def test_wrong_keys(tmp_path: Path, change: Callable[[dict[str, Any]], object], 
     assert message.startswith(f"{tmp_path / 'actuator.yml'}: ")
     assert key in message
     assert expected in message
+
+
+def test_a_wrong_item_is_one_fault(tmp_path: Path) -> None:
+    """A list whose only item is wrong is not said to be empty as well."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(tmp_path, lambda keys: keys["proxmox"].update(hosts=["https://pve"]))
+
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_secret_that_others_can_write(tmp_path: Path) -> None:
+    """Whoever can write a token's file can choose the token, which is said; a file that is not there is not."""
+    settings = load(tmp_path)
+    before = settings.cautions()
+    (tmp_path / "alertmanager-token").chmod(0o666)
+    (tmp_path / "proxmox-token").unlink()
+
+    [caution] = [caution for caution in settings.cautions() if caution not in before]
+    assert caution.startswith("tokens.0.file: ")
+    assert f"chmod o-w {tmp_path / 'alertmanager-token'}" in caution
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -182,6 +228,13 @@ def test_a_misplaced_secret_is_not_repeated(tmp_path: Path, change: Callable[[di
         (b"\xff", "UTF-8"),
         (b"mode: !!python/object/apply:os.system [true]\n", "expected YAML"),
         (b"a: \x00\n", "expected YAML"),
+        (b"mode: act\nzz: 2020-13-45\n", "line 2: expected YAML, but found what is no valid date, number or the like"),
+        (
+            b"zz: 1" + b":59" * 200 + b".5\n",
+            "line 1: expected YAML, but found what is no valid date, number or the like",
+        ),
+        (b"zz: !!timestamp x\n", "line 1: expected YAML, but found what is no valid date, number or the like"),
+        (b"zz: !!bool x\n", "line 1: expected YAML, but found what is no valid date, number or the like"),
         (b"[" * 5000, "nested too deeply"),
     ],
 )
@@ -253,7 +306,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     assert full.model_fields_set == set(Settings.model_fields)
     assert full.limits.model_fields_set == set(type(full.limits).model_fields)
     assert full.step_timing() == plain.step_timing()
-    assert set(full.timing) | {"boot_timeouts"} == set(Timing.__dataclass_fields__)
+    assert full.timing.model_fields_set | {"boot_timeouts"} == set(Timing.__dataclass_fields__)
     assert full.rules() == plain.rules()
     assert (full.listen, full.database) == (plain.listen, plain.database)
     assert full.wake_targets()["pve"] == WakeTarget("0c:9d:92:86:bb:63", interface="192.168.1.5")
