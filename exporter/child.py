@@ -7,6 +7,7 @@ killed outright: then its next line finds the pipe broken.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shutil
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _MOST_BYTES = 65536  # of one answer; a child that says more is not the program we know
+_REASONS = {
+    errno.EACCES: Reason.PERMISSION,
+    errno.EPERM: Reason.PERMISSION,
+    errno.ENOEXEC: Reason.UNSUPPORTED,  # a program for another kind of machine
+}
 _GRACE_SECONDS = 1.0  # for exiting by itself once it has closed its output
 
 
@@ -39,8 +45,8 @@ class Ended:
 class Child:
     """One running child process: one thread reads and finishes it, any thread may kill it."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._name = Path(argv[0]).name
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], name: str = "") -> None:
+        self._name = name or Path(argv[0]).name
         self._began = time.monotonic()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
@@ -53,7 +59,7 @@ class Child:
                 start_new_session=True,
             )
         except OSError as error:
-            reason = Reason.PERMISSION if isinstance(error, PermissionError) else Reason.MISSING
+            reason = _REASONS.get(error.errno or 0, Reason.MISSING)
             raise SourceError(reason, f"cannot start {argv[0]}: {error.strerror}") from error
         self._lock = threading.Lock()
         self._silent = False
@@ -63,11 +69,12 @@ class Child:
         """Return what it wrote next, or nothing when it has closed its output.
 
         Raises:
-            SourceError: timeout, when it wrote nothing for so long.
+            SourceError: timeout, when it wrote nothing for so long; also when there is no time left at all, whatever
+                there is to read, so that a child which never falls silent has its deadline too.
         """
         pipe = self._process.stdout
         assert pipe is not None  # noqa: S101 - Popen was asked for one
-        if not _ready(pipe.fileno(), seconds):
+        if seconds < 0 or not _ready(pipe.fileno(), seconds):
             raise SourceError(Reason.TIMEOUT, f"{self._name} gave no answer in time")
         part = os.read(pipe.fileno(), _MOST_BYTES)
         self._silent = not part
@@ -127,8 +134,8 @@ class Slot:
         self._child: Child | None = None
         self._closed = False
 
-    def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> Child:
-        """Start a child; the previous one has been finished by its reader.
+    def start(self, argv: Sequence[str], environment: Mapping[str, str], name: str = "") -> Child:
+        """Start a child; the previous one has been finished by its reader. Errors call it ``name``, if given.
 
         Raises:
             SourceError: missing or permission, when it cannot be started; busy, when the slot is closed.
@@ -136,7 +143,7 @@ class Slot:
         with self._lock:
             if self._closed:
                 raise SourceError(Reason.BUSY, "the exporter is stopping")
-            self._child = Child(argv, environment)
+            self._child = Child(argv, environment, name)
             return self._child
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-import time
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from exporter.child import Slot, find_program
 from exporter.readings import Clock, Family, Reading, Reason, Sample, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from exporter.child import Child
     from exporter.settings import Pace
@@ -30,6 +30,7 @@ WINDOW = 60
 """Samples in the rolling mean: what one run of the tool takes at least, and what people's scripts act on."""
 
 _COUNT = 3600  # samples a run; it allocates them all at the start
+_MOST_BYTES = 65536  # without a row among them; a program that says more is not the one we know
 _HEADER_WIDTH = 6  # it cuts column names to this
 _TIME = re.compile(r"\d\d:\d\d:\d\d|--:--:--")
 _PACKAGE = re.compile(r"pkg-(\d+)-?")
@@ -135,12 +136,22 @@ class Powerstat:
     # powerstat itself keeps the time: a read waits for its next row.
     interval = 0.0
 
-    def __init__(self, pace: Pace, environment: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        pace: Pace,
+        environment: Mapping[str, str],
+        clock: Clock,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
         self.deadline = pace.deadline
         self._delay = pace.interval
         self._environment = {key: value for key, value in environment.items() if key != "IPMI_PASSWORD"}
         self._environment["LC_ALL"] = "C"
         self._clock = clock
+        self._wait = wait
+        self._closing = threading.Event()
+        self._next_start = -math.inf
+        self._wordy = 0  # bytes since the last row
         self._slot = Slot()
         self._child: Child | None = None
         self._rows = Rows()
@@ -149,6 +160,7 @@ class Powerstat:
 
     def close(self) -> None:
         """Kill the powerstat that runs, if any."""
+        self._closing.set()
         self._slot.close()
 
     def read(self) -> Sample:
@@ -157,29 +169,45 @@ class Powerstat:
         Raises:
             SourceError: no row came, or the newest cannot be trusted; when powerstat ended, its last words tell why.
         """
-        until = time.monotonic() + self.deadline
+        until = self._clock.monotonic() + self.deadline
         while True:
             if self._child is None:
-                self._child, self._rows = self._start(), Rows()
+                self._child, self._rows, self._wordy = self._start(), Rows(), 0
             try:
-                part = self._child.read(until - time.monotonic())
+                rows = self._hear(self._child, until - self._clock.monotonic())
             except SourceError:
                 self._end()
                 raise
-            if not part:
+            if rows:
+                return self._sample(rows)
+            if rows is None:
                 status = self._end()
                 if status != 0 or not self._rows.any:
                     raise _explain(status, self._rows.other)
-                continue  # a run that came to its end: the next follows at once
-            rows = list(self._rows.feed(part.decode(errors="replace")))
-            if rows:
-                return self._sample(rows)
+                # A run that came to its end: the next follows.
+
+    def _hear(self, child: Child, seconds: float) -> list[dict[str, float] | SourceError] | None:
+        """Return the rows that what it says next completes, None when it has ended."""
+        part = child.read(seconds)
+        if not part:
+            return None
+        rows = list(self._rows.feed(part.decode(errors="replace")))
+        self._wordy = 0 if rows else self._wordy + len(part)
+        if self._wordy > _MOST_BYTES:
+            raise SourceError(Reason.PARSE, f"powerstat printed more than {_MOST_BYTES} bytes and no row among them")
+        return rows
 
     def _start(self) -> Child:
+        """Start powerstat, at most once in each of its intervals: one that ends at once must not keep us busy."""
         stdbuf = find_program("stdbuf", "coreutils", self._environment)
         powerstat = find_program("powerstat", "powerstat", self._environment)
+        pause = self._next_start - self._clock.monotonic()
+        if pause > 0:
+            self._wait(self._closing, pause)
         argv = [stdbuf, "-oL", powerstat, "-R", "-D", "-n", f"{self._delay:g}", str(_COUNT)]
-        return self._slot.start(argv, self._environment)
+        child = self._slot.start(argv, self._environment, self.name)
+        self._next_start = self._clock.monotonic() + self._delay
+        return child
 
     def _end(self) -> int:
         child, self._child = self._child, None

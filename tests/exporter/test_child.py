@@ -79,6 +79,20 @@ def test_a_child_that_never_stops_talking_is_cut_off() -> None:
     assert caught.value.reason is Reason.PARSE
 
 
+def test_a_deadline_that_has_passed_counts_though_there_is_more_to_read(tmp_path: Path) -> None:
+    """A child that always has something to say cannot put its deadline off."""
+    said = tmp_path / "said"
+    os.mkfifo(said)
+    child = shell(f"echo more; echo > {shlex.quote(str(said))}; exec sleep 600")
+    said.read_text()
+    with pytest.raises(SourceError) as caught:
+        child.read(-0.001)
+    child.kill()
+    child.finish()
+
+    assert caught.value.reason is Reason.TIMEOUT
+
+
 @pytest.mark.parametrize(("mode", "reason"), [(None, Reason.MISSING), (0o644, Reason.PERMISSION)])
 def test_a_program_that_cannot_start_has_a_reason(tmp_path: Path, mode: int | None, reason: Reason) -> None:
     """Gone between the search and the start, or not executable: named, not raised as something else."""

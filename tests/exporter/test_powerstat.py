@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.readings import Reason, SourceError
+from exporter.readings import Clock, Reason, SourceError
 from exporter.settings import Pace
 from exporter.sources.powerstat import AVERAGE_WATTS, WATTS, WINDOW, Powerstat
 from tests.exporter.recordings import POWERSTAT_MMIO, play_powerstat, write_program
@@ -27,7 +27,7 @@ ROW = "16:24:44   0.5   0.0   1.5  97.5   0.5    1   1583    640  {0:6.2f}  {0:6
 def source(folder: Path, clock: ManualClock, deadline: float = 60.0) -> Powerstat:
     """Return the source with ``folder`` before the rest of PATH."""
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "IPMI_PASSWORD": "secret"}
-    return Powerstat(Pace(1.0, deadline), environment, clock.clock)
+    return Powerstat(Pace(1.0, deadline), environment, clock.clock, lambda _, seconds: clock.advance(seconds))
 
 
 def figures(sample: Sample, family: str) -> dict[tuple[str, ...], float]:
@@ -172,12 +172,65 @@ def test_silence_is_a_timeout_and_ends_the_child(tmp_path: Path) -> None:
     first = int((tmp_path / "pid").read_text())
     powerstat.deadline = 0.01
 
-    assert reason(powerstat) is Reason.TIMEOUT
+    with pytest.raises(SourceError, match="powerstat gave no answer") as caught:
+        powerstat.read()
+    assert caught.value.reason is Reason.TIMEOUT
     wait_for_end(first)
     powerstat.deadline = 60.0
     assert powerstat.read().up
     assert int((tmp_path / "pid").read_text()) != first
     end(powerstat)
+
+
+def test_chatter_without_a_row_is_a_timeout_and_ends_the_child(tmp_path: Path) -> None:
+    """Words that are no row do not put the deadline off, however many are ready to be read."""
+    write_program(tmp_path, "powerstat", f"echo $$ > {shlex.quote(str(tmp_path / 'pid'))}; while echo y; do sleep 0.001; done")
+    clock = ManualClock()
+
+    def tick() -> float:
+        clock.advance(1)
+        return clock.now
+
+    powerstat = Powerstat(
+        Pace(1.0, 10.0), {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, Clock(monotonic=tick), lambda *_: None
+    )
+
+    assert reason(powerstat) is Reason.TIMEOUT
+    wait_for_end(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("chatter", ["exec yes", "exec tr '\\0' x < /dev/zero"])
+def test_endless_output_without_a_row_is_cut_off(tmp_path: Path, chatter: str) -> None:
+    """A tool that says far too much is not powerstat: no memory grows, and it is ended, long before the deadline."""
+    write_program(tmp_path, "powerstat", f"echo $$ > {shlex.quote(str(tmp_path / 'pid'))}; {chatter}")
+
+    assert reason(source(tmp_path, ManualClock())) is Reason.PARSE
+    wait_for_end(int((tmp_path / "pid").read_text()))
+
+
+def test_runs_that_end_at_once_do_not_follow_each_other_without_a_pause(tmp_path: Path) -> None:
+    """At most one start in each of powerstat's own intervals, whatever it does."""
+    play_rows(tmp_path, 41.0, then="exit 0")
+    clock = ManualClock()
+    powerstat = source(tmp_path, clock)
+    moments = []
+    for _ in range(5):
+        powerstat.read()
+        moments.append(clock.now)
+    end(powerstat)
+
+    assert moments == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
+
+
+def test_closing_ends_the_pause_before_the_next_run(tmp_path: Path) -> None:
+    """An exporter that stops does not wait for a run's turn to come."""
+    play_rows(tmp_path, 41.0, then="exit 0")
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    powerstat = Powerstat(Pace(600.0, 601.0), environment, ManualClock().clock)
+    powerstat.read()
+    powerstat.close()
+
+    assert reason(powerstat) in {Reason.BUSY, Reason.PARSE}  # it may have been killed before it ended by itself
 
 
 def test_a_row_that_cannot_be_trusted_leaves_the_child_running(tmp_path: Path) -> None:
