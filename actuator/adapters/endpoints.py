@@ -218,7 +218,8 @@ class _Connection:
             answer = resource.get(**parameters) if method == "GET" else resource.post(**parameters)
         except ResourceException as error:
             raise error_of(call, error.status_code, str(error.content), _texts(error.errors)) from error
-        except (KeyError, TypeError) as error:  # proxmoxer takes the "data" of whatever JSON it gets
+        # proxmoxer takes the "data" of whatever JSON it gets, however deep that is.
+        except (KeyError, TypeError, RecursionError) as error:
             raise not_understood(call) from error
         except OSError as error:  # the base of everything that requests raises
             raise self._network_error(call, error) from error

@@ -241,7 +241,17 @@ def test_a_read_that_is_dropped_again_and_again(lab: Lab, connect: Callable[...,
 
 
 @pytest.mark.parametrize(
-    "body", ["<html>Welcome</html>", "{}", "[]", '{"data":null}', '{"data":{"errors":"x"}}', '"x"']
+    "body",
+    [
+        "[" * 100_000,
+        '{"data":' + "[" * 5_000 + "]" * 5_000 + "}",
+        "<html>Welcome</html>",
+        "{}",
+        "[]",
+        '{"data":null}',
+        '{"data":{"errors":"x"}}',
+        '"x"',
+    ],
 )
 def test_something_else_answers(lab: Lab, connect: Callable[..., Proxmox], body: str) -> None:
     """A 200 that is not Proxmox's is no cluster, no task id, and no success."""
