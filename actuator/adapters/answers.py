@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _UNAUTHORIZED = 401
 _FORBIDDEN = 403
+_TOO_MANY_REQUESTS = 429  # a reverse proxy's word; not carried out
+_INTERNAL_ERROR = 500
+_NOT_IMPLEMENTED = 501  # no such path
 _CONNECT_FAILED = 595
 _OUTCOME_UNKNOWN = frozenset({502, 503, 504, 596, 597, 598, 599})  # 502 to 504 are a reverse proxy's words
 _PERMISSION = re.compile(r"Permission check failed \((?P<path>[^,]+), (?P<privileges>.+)\)")
@@ -34,6 +37,7 @@ _NOT_NOW = re.compile(
     r"|got lock (?:request )?timeout"
     r"|ipcc_send_rec\[\d+\] failed"  # pmxcfs is restarting
 )
+_NEVER = re.compile(r"does not exist|no such ")
 _LOCKED = re.compile(r"VM is locked(?: \(.+\))?")
 _AMBIGUOUS_PAUSE = 5.0
 """Seconds before looking again, so that a request which is still on its way can show up as a task."""
@@ -43,7 +47,7 @@ def error_of(call: str, status: int, reason: str, errors: Mapping[str, object] |
     """The error that an answer means.
 
     Args:
-        call: Method and path, for the message.
+        call: Method and path. A ``GET`` that failed for no known cause may be repeated, since that changes nothing.
         status: HTTP status, 400 or more.
         reason: The reason phrase.
         errors: Per-parameter texts of the body, when it has them.
@@ -64,7 +68,8 @@ def error_of(call: str, status: int, reason: str, errors: Mapping[str, object] |
         return ProxmoxAmbiguous(f"Proxmox gave no clear answer ({said})", after=_AMBIGUOUS_PAUSE)
     if _LOCKED.search(reason):
         return GuestLocked(f"another operation holds the guest's lock ({said}): it is waited for, never broken")
-    if _NOT_NOW.search(reason):
+    unclear = status >= _INTERNAL_ERROR and status != _NOT_IMPLEMENTED and not _NEVER.search(reason)
+    if _NOT_NOW.search(reason) or status == _TOO_MANY_REQUESTS or (unclear and call.startswith("GET ")):
         return ProxmoxNotReady(f"Proxmox cannot do this now ({said})")
     details = "; ".join(f"{name}: {str(text).strip()}" for name, text in sorted((errors or {}).items()))
     return ProxmoxRefused(

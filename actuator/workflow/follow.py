@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.adapters.tasklog import read_log
-from actuator.errors import ProxmoxRefused, ProxmoxUnreachable
+from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.means import look, move_of
 from actuator.workflow.result import advance, fail, sentence, stay
@@ -34,7 +34,7 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
         task = means.proxmox.task(upid)
         # While it runs the new lines are enough; its cost is told over the whole log.
         lines = means.proxmox.task_log(upid, job.checkpoint.log_lines if task.running else 0)
-    except (ProxmoxUnreachable, ProxmoxRefused):
+    except (ProxmoxUnreachable, ProxmoxRefused, ProxmoxDenied):
         # The source is off, or knows nothing of the task any more; the guest may have arrived all the same.
         arrived = _arrived(job, means, "its task can no longer be read")
         if arrived is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.errors import GuestLocked, ProxmoxRefused
+from actuator.errors import GuestLocked, ProxmoxDenied, ProxmoxRefused
 from actuator.policy.decide import at_migration
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
@@ -73,11 +73,8 @@ def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     except GuestLocked as error:
         # Perhaps by an earlier request of ours that is only now becoming a task: the next tick looks for it first.
         return _locked(job, sentence(str(error)), means, now)
-    except ProxmoxRefused:
-        job, _, guest_now = look(job, means)
-        if guest_now is None or guest_now.node != move.target:
-            raise
-        return advance(job, JobState.VERIFYING, f"Guest {move.vmid} has come to {move.target}.")
+    except (ProxmoxRefused, ProxmoxDenied) as error:
+        return _refused(job, error, means, now)
     checkpoint = replace(job.checkpoint, upid=upid, log_lines=0, progress=None, moved_at=now)
     return stay(
         replace(job, checkpoint=checkpoint),
@@ -85,6 +82,20 @@ def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
         f"Asked Proxmox to migrate guest {move.vmid} from {move.source} to {move.target}.",
         upid=upid,
     )
+
+
+def _refused(job: Job, error: ProxmoxRefused | ProxmoxDenied, means: Means, now: float) -> StepResult:
+    """Believe a refusal only when there is no trace of a migration: an error may follow upon what was carried out."""
+    move = move_of(job)
+    job, _, guest = look(job, means)
+    known = job.checkpoint.known_upids or ()
+    if ours := [task for task in means.proxmox.migration_tasks(move.source, move.vmid) if task.upid not in known]:
+        return _adopted(job, ours, now)
+    if guest is None or guest.node != move.source:
+        return _elsewhere(job, guest)
+    failure = Failure.PROXMOX_DENIED if isinstance(error, ProxmoxDenied) else Failure.PROXMOX_REFUSED
+    message = f"{sentence(str(error))} No migration has begun: guest {move.vmid} is on {guest.node}."
+    return fail(job, failure, message)
 
 
 def _adopted(job: Job, ours: list[Task], now: float) -> StepResult:

@@ -13,6 +13,7 @@ from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
 from actuator.workflow.admission import BEGUN, DECIDED, obstacle
 from actuator.workflow.await_ready import await_ready
+from actuator.workflow.means import look
 from actuator.workflow.migrate import migrate
 from actuator.workflow.preflight import preflight
 from actuator.workflow.reporting import report
@@ -120,7 +121,21 @@ class Ticker:
         except Exception as error:  # noqa: BLE001 - one job's defect must not end the others
             if not isinstance(error, Temporary | Permanent):
                 _log.exception("job.defect", job=job.id, state=str(job.state))
-            return after_error(job, error, self._means.timing, now)
+            result = after_error(job, error, self._means.timing, now)
+            if result.job.live or job.checkpoint.known_upids is None:
+                return result
+            return self._after_last_look(job, error, now)
+
+    def _after_last_look(self, job: Job, error: Exception, now: float) -> StepResult:
+        """The end for an error, unless the guest has arrived; with the place where the guest is, if that is told."""
+        try:
+            job, _, guest = look(job, self._means)
+        except (Temporary, Permanent):
+            guest = None
+        if job.state is JobState.MIGRATING and guest is not None and guest.node == job.target:
+            message = f"Guest {job.vmid} is on {job.target}, although its task can no longer be read."
+            return advance(job, JobState.VERIFYING, message)
+        return after_error(job, error, self._means.timing, now)
 
     def _wait(self, job: Job) -> str | None:
         """What keeps the job from its next step, or None; nothing does once a migration may have been asked for."""

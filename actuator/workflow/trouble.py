@@ -20,13 +20,17 @@ _LONGEST_PAUSE_SECONDS = 15.0
 def after_error(job: Job, error: Exception, timing: Timing, now: float) -> StepResult:
     """Temporary errors are met with growing pauses, up to a limit in all; everything else ends the job.
 
+    Once the migration may have been asked for, a look that Proxmox refuses is as good as temporary: it says nothing of
+    the migration, which runs on.
+
     Args:
         job: As it was before the tick that raised.
         error: What was raised.
         timing: The operator's patience.
         now: Unix seconds.
     """
-    if isinstance(error, Temporary):
+    asked = job.checkpoint.known_upids is not None
+    if isinstance(error, Temporary) or (asked and isinstance(error, ProxmoxDenied | ProxmoxRefused)):
         return _again(job, error, timing, now)
     if isinstance(error, ProxmoxDenied):
         return fail(job, Failure.PROXMOX_DENIED, f"{sentence(str(error))} {_whereabouts(job)}")
@@ -41,18 +45,26 @@ def after_error(job: Job, error: Exception, timing: Timing, now: float) -> StepR
     )
 
 
-def _again(job: Job, error: Temporary, timing: Timing, now: float) -> StepResult:
+def _again(job: Job, error: Temporary | Permanent, timing: Timing, now: float) -> StepResult:
     checkpoint = job.checkpoint
     since = now if checkpoint.failing_since is None else checkpoint.failing_since
     patience = timing.unreachable_timeout_seconds
     if now - since >= patience:
-        failure = Failure.PROXMOX_REFUSED if isinstance(error, ProxmoxNotReady) else Failure.PROXMOX_UNREACHABLE
-        return fail(job, failure, f"{sentence(str(error))} It was tried for {patience:.0f} s. {_whereabouts(job)}")
+        return fail(
+            job, _failure(job, error), f"{sentence(str(error))} It was tried for {patience:.0f} s. {_whereabouts(job)}"
+        )
     growing = timing.poll_seconds * 2.0 ** min(checkpoint.failures, 10)
-    pause = max(error.after, min(growing, _LONGEST_PAUSE_SECONDS))
+    shortest = error.after if isinstance(error, Temporary) else 0.0
+    pause = max(shortest, min(growing, _LONGEST_PAUSE_SECONDS))
     met = replace(checkpoint, failures=checkpoint.failures + 1, failing_since=since)
     message = sentence(str(error))
     return stay(replace(job, checkpoint=met), pause, None if job.message == message else message)
+
+
+def _failure(job: Job, error: Temporary | Permanent) -> Failure:
+    if isinstance(error, Permanent) or (isinstance(error, ProxmoxNotReady) and job.checkpoint.upid is not None):
+        return Failure.NOT_PROVEN
+    return Failure.PROXMOX_REFUSED if isinstance(error, ProxmoxNotReady) else Failure.PROXMOX_UNREACHABLE
 
 
 def _whereabouts(job: Job) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actuator.errors import ProxmoxRefused, ProxmoxUnreachable
+from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.await_ready import UNMANAGED
 from actuator.workflow.means import look, move_of
@@ -62,7 +62,7 @@ def _told(job: Job, means: Means) -> str:
         return told
     try:
         task = means.proxmox.task(upid)
-    except (ProxmoxUnreachable, ProxmoxRefused):
+    except (ProxmoxUnreachable, ProxmoxRefused, ProxmoxDenied):
         return f"{told} Its task on {move.source} can no longer be read."
     if task.succeeded and task.exit_status == "OK":
         return told

@@ -43,7 +43,7 @@ def test_recorded_errors(name: str, expected: type[Exception]) -> None:
     """Each recorded error has its one meaning, and its words reach the message."""
     status, reason, errors = refusal(name)
 
-    error = error_of("GET /x", status, reason, errors)
+    error = error_of(f"{'POST' if 'migrate' in name else 'GET'} /x", status, reason, errors)
 
     assert type(error) is expected
     assert reason in str(error)
@@ -56,6 +56,18 @@ def test_outcome_unknown(status: int) -> None:
 
     assert isinstance(error, ProxmoxAmbiguous)
     assert error.after >= 5
+
+
+@pytest.mark.parametrize("status", [429, 500, 505, 520, 594])
+def test_a_read_that_failed_for_no_known_cause_is_repeated(status: int) -> None:
+    """A worker that died, a proxy that slows callers down: reading again may well help, and does no harm."""
+    assert type(error_of("GET /x", status, "Internal Server Error")) is ProxmoxNotReady
+
+
+@pytest.mark.parametrize(("status", "expected"), [(429, ProxmoxNotReady), (500, ProxmoxRefused), (520, ProxmoxRefused)])
+def test_a_change_that_failed_for_no_known_cause_is_not_repeated(status: int, expected: type[Exception]) -> None:
+    """Only 429 says that the request was not carried out."""
+    assert type(error_of("POST /x", status, "boom")) is expected
 
 
 @pytest.mark.parametrize("status", range(400, 600))

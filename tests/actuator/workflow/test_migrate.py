@@ -154,6 +154,7 @@ def test_a_missing_right_to_migrate_is_named(tmp_path: Path) -> None:
     assert job.failure is Failure.PROXMOX_DENIED
     assert "VM.Migrate on /vms/100" in job.message
     assert "guest 100 is on pve2" in job.message
+    assert "may be running" not in job.message
 
 
 def test_a_refusal_is_final_and_told_in_proxmox_words(bench: Bench) -> None:
@@ -165,8 +166,38 @@ def test_a_refusal_is_final_and_told_in_proxmox_words(bench: Bench) -> None:
 
     assert job.failure is Failure.PROXMOX_REFUSED
     assert reason in job.message
-    assert "Guest 100 was last seen on pve2" in job.message
+    assert "No migration has begun: guest 100 is on pve2." in job.message
     assert len(bench.sent("POST", "/migrate")) == 1
+
+
+@pytest.mark.parametrize("look", ["/nodes/*/tasks/*/status", "/nodes/*/tasks/*/log", "/cluster/status"])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 501])
+def test_a_look_that_fails_while_the_guest_moves(bench: Bench, look: str, status: int) -> None:
+    """A refused look says nothing of the migration, which runs on and is followed to its end."""
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.checkpoint.progress is not None)
+    bench.lab.faults.add(Answer("GET", look, times=2, status=status, reason="not this time"))
+
+    job = bench.run(job_id)
+
+    assert job.state is JobState.SUCCEEDED, job.message
+    assert len(bench.migrations) == 1
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_looks_that_fail_for_too_long_while_the_guest_moves(bench: Bench, *, arrives: bool) -> None:
+    """After all patience a last look at the guest counts: it has arrived, or nothing is proven."""
+    if not arrives:
+        bench.lab.spoil_next_migration("stalls")
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.checkpoint.upid is not None)
+    bench.lab.faults.add(Answer("GET", "/nodes/*/tasks/*/log", times=None, status=500, reason="broken"))
+
+    job = bench.run(job_id)
+
+    assert job.failure is (None if arrives else Failure.NOT_PROVEN)
+    assert job.state is (JobState.SUCCEEDED if arrives else JobState.FAILED)
+    assert arrives or "Guest 100 was last seen on pve2; its migration may be running." in job.message
 
 
 @pytest.mark.parametrize(
@@ -174,10 +205,12 @@ def test_a_refusal_is_final_and_told_in_proxmox_words(bench: Bench) -> None:
     [
         Answer("POST", "/nodes/*/migrate", executed=True, status=596, reason="Connection timed out"),
         Answer("POST", "/nodes/*/migrate", executed=True, status=599, reason="Too many redirections"),
+        Answer("POST", "/nodes/*/migrate", executed=True, status=500, reason="boom"),
+        Answer("POST", "/nodes/*/migrate", executed=True, status=403, reason="boom"),
         Answer("POST", "/nodes/*/migrate", executed=True, status=200, reason="OK", body="<html>hello</html>"),
         Drop("POST", "/nodes/*/migrate", executed=True),
     ],
-    ids=["596", "599", "another answer", "dropped"],
+    ids=["596", "599", "500", "403", "another answer", "dropped"],
 )
 def test_a_lost_answer_makes_no_second_migration(bench: Bench, fault: Fault) -> None:
     """The request was carried out, its answer was not heard: the task is found and followed."""
@@ -377,7 +410,9 @@ def test_the_source_gone_after_the_move(bench: Bench) -> None:
 
 @pytest.mark.parametrize("arrived", [False, True])
 def test_a_task_that_nobody_knows_any_more(bench: Bench, *, arrived: bool) -> None:
-    """A task id that Proxmox has forgotten: the guest is looked for; where it was, that is a refusal in its words."""
+    """A task id that Proxmox has forgotten: the guest is looked for; where it was, nothing is proven."""
+    if not arrived:
+        bench.lab.spoil_next_migration("stalls")
     job_id = bench.order()
     bench.run(job_id, lambda job: job.checkpoint.upid is not None)
     if arrived:
@@ -395,5 +430,5 @@ def test_a_task_that_nobody_knows_any_more(bench: Bench, *, arrived: bool) -> No
 
     job = bench.run(job_id)
 
-    assert job.failure is (None if arrived else Failure.PROXMOX_REFUSED)
+    assert job.failure is (None if arrived else Failure.NOT_PROVEN)
     assert ("can no longer be read" if arrived else "no such task") in job.message

@@ -101,11 +101,16 @@ def test_the_end_of_patience_has_a_name(error: Exception, failure: Failure) -> N
     assert after_error(job, error, TIMING, 300.0).job.failure is failure
 
 
-def test_once_asked_for_the_migration_may_be_running() -> None:
-    """A job that ends for an error after the request says so, with the task to look at."""
-    job = replace(JOB, checkpoint=Checkpoint(known_upids=(), upid="UPID:x"))
+@pytest.mark.parametrize("error", [ProxmoxDenied("no"), ProxmoxRefused("no", status=500, reason="no")])
+def test_once_asked_for_a_refused_look_is_repeated(error: Exception) -> None:
+    """The migration may be running: a look that was refused is no end, and after all patience nothing is proven."""
+    asked = Checkpoint(known_upids=(), upid="UPID:x", failing_since=0.0, failures=1)
+    job = replace(JOB, checkpoint=asked)
 
-    message = after_error(job, ProxmoxDenied("no"), TIMING, 0.0).message or ""
+    soon = after_error(job, error, TIMING, 10.0)
+    late = after_error(job, error, TIMING, 300.0)
 
-    assert "its migration may be running" in message
-    assert "UPID:x" in message
+    assert soon.job.live
+    assert late.job.failure is Failure.NOT_PROVEN
+    assert "its migration may be running" in (late.message or "")
+    assert "UPID:x" in (late.message or "")
