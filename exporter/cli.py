@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_LISTEN_ADVICE: dict[int | None, str] = {
+    errno.EADDRINUSE: "free it, or choose another",
+    errno.EACCES: "ports below 1024 are root's: choose another",
+}
 _READ_INTERVAL = 1.0  # seconds between the two samples that a power figure takes
 
 
@@ -65,12 +70,15 @@ def serve(settings: Settings) -> int:
     Exposition(settings.node, families, settings.node_order, sampler.snapshot).register(registry)
     try:
         server = MetricsServer(settings.listen_host, settings.listen_port, registry, settings.node)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
+        number, why = (error.errno, error.strerror) if isinstance(error, OSError) else (None, str(error))
+        advice = _LISTEN_ADVICE.get(number, "name an address of this machine")
         _log.error(
-            "cannot listen on %s:%d: %s: free it, or choose another with --web.listen-address",
+            "cannot listen on %s:%d: %s: %s with --web.listen-address",
             settings.listen_host,
             settings.listen_port,
-            error.strerror,
+            why,
+            advice,
         )
         return 1
     stop = threading.Event()

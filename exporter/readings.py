@@ -40,6 +40,8 @@ class SourceError(Exception):
     """A read that gave nothing: the named reason, and a sentence that says what to do."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
+        # It may quote a tool, and goes to logs and terminals: no control character may reach them as such.
+        detail = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in detail)
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

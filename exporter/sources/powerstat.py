@@ -36,6 +36,7 @@ _TIME = re.compile(r"\d\d:\d\d:\d\d|--:--:--")
 _PACKAGE = re.compile(r"pkg-(\d+)-?")
 _ERRORS = (
     ("try running with root permission", Reason.PERMISSION, "run as root, or leave it: --no-collector.powerstat"),
+    ("Exec format error", Reason.UNSUPPORTED, "a program for another kind of machine: reinstall powerstat"),
     ("does not have RAPL", Reason.UNSUPPORTED, "no RAPL driver, or a virtual machine"),
     ("does not have any RAPL domains", Reason.UNSUPPORTED, "Debian 12's 0.03.01 sees MMIO zones only"),
 )
@@ -235,7 +236,7 @@ class Powerstat:
 
 
 def _explain(status: int, words: str) -> SourceError:
-    said = f"powerstat ended with status {status}, saying: {words or 'nothing'}"
+    said = f"powerstat ended with status {status}, saying: {words[-200:] or 'nothing'}"
     for text, reason, advice in _ERRORS:
         if text in words:
             return SourceError(reason, f"{said} ({advice})")

@@ -42,8 +42,9 @@ _REASONS = {
 }
 _ADVICE = {
     Reason.PERMISSION: "only root may read it since Linux 5.10: run as root, or give this service's group the right",
-    Reason.MISSING: "load the driver (modprobe intel_rapl_msr); a virtual machine has none",
+    Reason.MISSING: "without this file the zone cannot be measured; the others can",
 }
+_NO_DRIVER = "load the driver (modprobe intel_rapl_msr); a virtual machine has none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Rapl:
             if (match := _DIRECTORY.fullmatch(path.name))
         )
         if not found:
-            raise SourceError(Reason.MISSING, f"{self._root} has no RAPL zone: {_ADVICE[Reason.MISSING]}")
+            raise SourceError(Reason.MISSING, f"{self._root} has no RAPL zone: {_NO_DRIVER}")
         zones: dict[tuple[str, str, str], Zone] = {}
         failures: list[Failure] = []
         for control, index, path in found:
@@ -168,6 +169,8 @@ def _has_power(readings: list[Reading]) -> bool:
 def _children(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
+    except FileNotFoundError as error:
+        raise SourceError(Reason.MISSING, f"{folder}: {error.strerror}: {_NO_DRIVER}") from error
     except OSError as error:
         raise _explain(error, folder) from error
 

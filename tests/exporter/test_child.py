@@ -106,6 +106,17 @@ def test_a_program_that_cannot_start_has_a_reason(tmp_path: Path, mode: int | No
     assert caught.value.reason is reason
 
 
+def test_a_program_for_another_machine_is_unsupported(tmp_path: Path) -> None:
+    """It is there, so "missing" would send people looking for it."""
+    program = tmp_path / "tool"
+    program.write_bytes(b"\x7fELF and nothing that fits")
+    program.chmod(0o755)
+    with pytest.raises(SourceError, match="Exec format error") as caught:
+        Child([str(program)], ENVIRONMENT)
+
+    assert caught.value.reason is Reason.UNSUPPORTED
+
+
 def test_closing_the_slot_ends_a_read_under_way(tmp_path: Path) -> None:
     """A child that is being read from another thread dies when the exporter stops, and no other is started."""
     slot = Slot()

@@ -158,8 +158,20 @@ def test_an_address_in_use_is_one_sentence(tmp_path: Path) -> None:
         done = run(str(tmp_path), ["serve", f"--web.listen-address={address}"])
 
     assert done.returncode == 1
-    assert f"cannot listen on {address}: Address already in use" in done.stderr
+    assert f"cannot listen on {address}: Address already in use: free it" in done.stderr
     assert "--web.listen-address" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", f"{'x' * 64}.invalid"])
+def test_an_address_that_is_not_this_machines_is_one_sentence(tmp_path: Path, host: str) -> None:
+    """Nobody holds it, so there is nothing to free: an address of this machine is asked for."""
+    done = run(str(tmp_path), ["serve", f"--web.listen-address={host}:0"])
+
+    assert done.returncode == 1
+    assert f"cannot listen on {host}:0: " in done.stderr
+    assert "address of this machine" in done.stderr
+    assert "free it" not in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -145,6 +145,16 @@ def test_a_reading_with_a_failing_status_is_no_reading() -> None:
     assert reason(replace(ipmitool("active"), status=1)) is Reason.PARSE
 
 
+@given(st.text(), st.sampled_from(["", "DCMI request failed because: {} (c1)", "Could not open device {}"]))
+def test_what_the_tool_says_reaches_no_terminal_raw(text: str, frame: str) -> None:
+    """A message is one line of printable characters, whatever ipmitool printed."""
+    with pytest.raises(SourceError) as caught:
+        parse(Ended(frame.replace("{}", text) or text, 1, 0.1))
+
+    assert caught.value.detail.isprintable()
+    assert str(caught.value).isprintable()
+
+
 @given(st.text())
 def test_any_text_is_a_reading_or_an_error(text: str) -> None:
     """The parser never raises anything else."""

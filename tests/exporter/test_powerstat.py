@@ -144,6 +144,7 @@ def test_its_options_and_environment(tmp_path: Path) -> None:
             "Cannot access RAPL domain energy information, try running with root permission.",
             Reason.PERMISSION,
         ),
+        ("stdbuf: failed to run command '/usr/bin/powerstat': Exec format error", Reason.UNSUPPORTED),
         ("Segmentation fault", Reason.PARSE),
     ],
 )
@@ -154,6 +155,17 @@ def test_its_last_words_tell_why_it_ended(tmp_path: Path, words: str, expected: 
 
     assert reason(powerstat) is expected
     assert reason(powerstat) is expected
+
+
+def test_what_the_tool_says_reaches_no_terminal_raw(tmp_path: Path) -> None:
+    """Its last words are quoted, at a readable length, with control characters written out."""
+    write_program(tmp_path, "powerstat", f"printf '%s\\033]0;owned\\007\\n' {'x' * 5000}; exit 1")
+    with pytest.raises(SourceError) as caught:
+        source(tmp_path, ManualClock()).read()
+
+    assert caught.value.detail.isprintable()
+    assert "\\x1b]0;owned\\x07" in caught.value.detail
+    assert len(caught.value.detail) < 400
 
 
 def test_an_end_without_a_single_row_is_an_error_and_no_loop(tmp_path: Path) -> None:
@@ -184,7 +196,8 @@ def test_silence_is_a_timeout_and_ends_the_child(tmp_path: Path) -> None:
 
 def test_chatter_without_a_row_is_a_timeout_and_ends_the_child(tmp_path: Path) -> None:
     """Words that are no row do not put the deadline off, however many are ready to be read."""
-    write_program(tmp_path, "powerstat", f"echo $$ > {shlex.quote(str(tmp_path / 'pid'))}; while echo y; do sleep 0.001; done")
+    chatter = "while echo y; do sleep 0.001; done"
+    write_program(tmp_path, "powerstat", f"echo $$ > {shlex.quote(str(tmp_path / 'pid'))}; {chatter}")
     clock = ManualClock()
 
     def tick() -> float:

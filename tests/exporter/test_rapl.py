@@ -198,6 +198,17 @@ def test_no_zone_at_all_is_missing(tmp_path: Path, made: str) -> None:
     assert caught.value.reason is Reason.MISSING
 
 
+def test_a_missing_range_is_not_a_missing_driver(tmp_path: Path) -> None:
+    """The zone is there, so its driver is: the message names the file and advises no driver to load."""
+    (write_zone(tmp_path, "intel-rapl:0", "package-0", 5) / "max_energy_range_uj").unlink()
+    (failure,) = source(tmp_path, ManualClock()).read().failures
+
+    assert failure.reason is Reason.MISSING
+    assert "max_energy_range_uj" in failure.detail
+    assert "without this file" in failure.detail
+    assert "modprobe" not in failure.detail
+
+
 def test_a_counter_for_root_alone_is_permission() -> None:
     """The kernel's default since 5.10 is named for what it is, with the way out, and differs from "missing"."""
     with tempfile.TemporaryDirectory() as name:
