@@ -57,13 +57,13 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Work while the server serves."""
         runner.start()
         try:
             yield
         finally:
-            await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
+            app.state.at_work = not await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
             proxmox.close()
             store.close()
             log.info("actuator.stopped")

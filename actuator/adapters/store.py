@@ -182,6 +182,17 @@ class Store:
             epoch: int = conn.execute(select(control.c.epoch)).scalar_one()
             return epoch
 
+    def check_lead(self, epoch: int) -> None:
+        """Make sure that this epoch is the newest.
+
+        Raises:
+            LeadershipLost: It is not.
+        """
+        with self._database.reading() as conn:
+            newest = conn.execute(select(control.c.epoch)).scalar_one()
+        if epoch != newest:
+            raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch})")
+
     def save(self, job: Job, *, epoch: int, message: str | None, detail: Mapping[str, object] | None = None) -> None:
         """Write a job as its leader sees it, with a line of history when ``message`` is given.
 

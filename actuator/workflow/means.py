@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from actuator.adapters.proxmox import Proxmox
     from actuator.adapters.store import Store
     from actuator.adapters.waking import Waker
@@ -17,13 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """The steps' hands and eyes; all usable from several threads."""
+    """The steps' hands and eyes; all usable from several threads.
+
+    Attributes:
+        proxmox: The cluster.
+        waker: How nodes are woken.
+        store: Where the jobs are.
+        rules: The operator's rules.
+        timing: The operator's patience.
+        may_act: Asked right before what must not be done twice, since the looks before it may have hung for long: False
+            when this process stops; raises `LeadershipLost` when another one leads.
+    """
 
     proxmox: Proxmox
     waker: Waker
     store: Store
     rules: Rules
     timing: Timing
+    may_act: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: floa
 def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     """Send the request; no trace of an earlier one was found."""
     move = move_of(job)
+    if not means.may_act():
+        return stay(job, means.timing.poll_seconds)
     try:
         upid = means.proxmox.migrate(move.source, move.vmid, move.target, online=guest.status != "stopped")
     except GuestLocked as error:

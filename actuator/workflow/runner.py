@@ -67,10 +67,11 @@ class Runner:
         self._store = store
         self._leadership = leadership
         self._observer = observer
-        self._ticker = Ticker(Means(proxmox, waker, store, rules, timing), observer, clock)
         self._pool = ThreadPoolExecutor(max_workers=max(4, rules.parallel_limit), thread_name_prefix="tick")
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._stopping = threading.Event()
+        means = Means(proxmox, waker, store, rules, timing)
+        self._ticker = Ticker(means, observer, clock, self._stopping.is_set)
         self._wake = threading.Event()
         self._stale = threading.Event()
         self._lock = threading.Lock()
@@ -92,8 +93,13 @@ class Runner:
         self._stale.set()
         self._wake.set()
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Stop after the ticks that are under way, or after ``timeout`` seconds; every job can be resumed."""
+    def stop(self, timeout: float = 10.0) -> bool:
+        """Stop after the ticks that are under way, or after ``timeout`` seconds; every job can be resumed.
+
+        Returns:
+            Whether no tick is under way any more. While one is, the lead is kept: it falls with the process, which then
+            is to end without waiting for its threads.
+        """
         self._stopping.set()
         self._wake.set()
         until = time.monotonic() + timeout
@@ -103,7 +109,10 @@ class Runner:
             under_way = list(self._busy.values())
         wait(under_way, timeout=max(0.0, until - time.monotonic()))
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._thread.is_alive() or not all(tick.done() for tick in under_way):
+            return False
         self._leadership.release()
+        return True
 
     def _run(self) -> None:
         try:

@@ -49,10 +49,18 @@ class Ticker:
         means: What the steps work with.
         observer: Who keeps the figures.
         clock: Unix seconds.
+        stopping: Whether this process is about to end.
     """
 
-    def __init__(self, means: Means, observer: Observer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        observer: Observer,
+        clock: Callable[[], float],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._means = means
+        self._stopping = stopping
         self._observer = observer
         self._clock = clock
         # Held while the store and this picture of it change together, and while a job takes guest and nodes.
@@ -96,7 +104,7 @@ class Ticker:
             StoreUnavailable: Nothing was saved; the tick can be repeated.
         """
         now = self._clock()
-        result = self._next(job, now)
+        result = self._next(job, epoch, now)
         with self._lock:
             taken = job.state is JobState.PREFLIGHT and result.job.state in DECIDED
             if taken and (wait := self._obstacle(result.job, DECIDED)) is not None:
@@ -104,7 +112,7 @@ class Ticker:
                 result = stay(job, self._means.timing.poll_seconds, None if job.message == wait else wait)
             return self._save(job, result, epoch, now)
 
-    def _next(self, job: Job, now: float) -> StepResult:
+    def _next(self, job: Job, epoch: int, now: float) -> StepResult:
         if job.cancel_requested and job.cancellable:
             return cancel(job)
         wait = self._wait(job)
@@ -115,7 +123,8 @@ class Ticker:
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
-            return _STEPS[job.state](job, self._means, now)
+            means = replace(self._means, may_act=lambda: self._may_act(epoch))
+            return _STEPS[job.state](job, means, now)
         except (LeadershipLost, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - one job's defect must not end the others
@@ -136,6 +145,10 @@ class Ticker:
             message = f"Guest {job.vmid} is on {job.target}, although its task can no longer be read."
             return advance(job, JobState.VERIFYING, message)
         return after_error(job, error, self._means.timing, now)
+
+    def _may_act(self, epoch: int) -> bool:
+        self._means.store.check_lead(epoch)
+        return not self._stopping()
 
     def _wait(self, job: Job) -> str | None:
         """What keeps the job from its next step, or None; nothing does once a migration may have been asked for."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from actuator.errors import LeadershipLost
 from actuator.policy.jobs import Failure, JobState, Progress
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
@@ -141,6 +142,18 @@ def test_a_guest_that_left_meanwhile(tmp_path: Path, elsewhere: str | None, reas
 
         assert (job.state, job.reason) == (JobState.SKIPPED, reason)
         assert bench.sent("POST", "/migrate") == []
+
+
+def test_the_lead_is_looked_at_right_before_the_request(bench: Bench) -> None:
+    """A look that hung until another process led is not followed by a request."""
+    job_id = bench.order()
+    ready = bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+    bench.store.next_epoch()
+
+    with pytest.raises(LeadershipLost):
+        bench.ticker.tick(ready, bench.epoch)
+
+    assert bench.sent("POST", "/migrate") == []
 
 
 def test_a_missing_right_to_migrate_is_named(tmp_path: Path) -> None:

@@ -181,10 +181,35 @@ def test_a_pause_is_seen(bench: Bench) -> None:
     assert bench.wait_for(job_id, over).state is JobState.SUCCEEDED
 
 
+@pytest.mark.parametrize("successor", [True, False])
+def test_a_tick_that_outlives_its_runner_asks_for_nothing(bench: Bench, tmp_path: Path, *, successor: bool) -> None:
+    """A look that hangs past the stop keeps the lead; whenever it ends, no migration follows from it."""
+    first = bench.new_runner()
+    job_id = bench.order()
+    looks = [bench.lab.faults.add(Hang("GET", "/nodes/*/tasks")) for _ in range(2)]
+    first.start()
+    assert looks[0].arrived.wait(30)
+    looks[0].release()
+    assert looks[1].arrived.wait(30)
+    assert bench.job(job_id).checkpoint.known_upids is not None
+
+    assert not first.stop(0.1)
+    other = Leadership(bench.open_store(), tmp_path / "leader.lock")
+    assert other.acquire() is None
+    if successor:  # as if the lock had fallen all the same
+        bench.store.next_epoch()
+    looks[1].release()
+
+    assert first.stop(30)
+    assert bench.sent("POST", "/migrate") == []
+    assert other.acquire() is not None
+    other.release()
+
+
 def test_a_runner_that_never_started_stops(bench: Bench) -> None:
     """Stopping is always possible."""
     runner = bench.new_runner()
 
-    runner.stop()
+    assert runner.stop()
 
     assert not runner.alive
