@@ -3,7 +3,7 @@
 A failed job is a firing metric: ``wattshift_jobs{state="failed"}`` counts the failed jobs that the store knows and so
 grows with each one, across restarts, and ``wattshift_failed_jobs{failure}`` says why. Both are gauges, so an alert rule
 compares: ``wattshift_failed_jobs > min_over_time(wattshift_failed_jobs[1h])``. When the store cannot be read, its
-figures are absent, not 0, and ``wattshift_store_up`` is 0.
+figures are absent, not 0, and ``wattshift_store_up`` is 0, as it is while the store can be read but takes no writes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ class Countable(Protocol):
 
     def paused(self) -> str | None:
         """Why work is paused, or None."""
+
+    def check_writable(self) -> None:
+        """Raise `StoreUnavailable` while writes fail."""
 
 
 class Metrics:
@@ -150,8 +153,17 @@ class _Stored(Collector):
         for failure, number in failures.items():
             failed.add_metric([failure], number)
         pause = GaugeMetricFamily("wattshift_paused", "Whether an operator has paused work.", value=paused is not None)
-        return [jobs, failed, pause, _store_up(1)]
+        return [jobs, failed, pause, _store_up(self._writable())]
+
+    def _writable(self) -> bool:
+        try:
+            self._store.check_writable()
+        except StoreUnavailable:
+            return False
+        return True
 
 
 def _store_up(value: int) -> GaugeMetricFamily:
-    return GaugeMetricFamily("wattshift_store_up", "Whether the database could be read for this scrape.", value=value)
+    return GaugeMetricFamily(
+        "wattshift_store_up", "Whether the database could be read for this scrape and takes writes.", value=value
+    )

@@ -77,6 +77,9 @@ class Database:
 
     Args:
         engine: From `open_engine`.
+
+    Attributes:
+        newest_write_failed: Whether the newest write, of any thread, was not taken; what it said is no failure.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -85,6 +88,7 @@ class Database:
         # SQLite lets waiting writers poll with growing pauses; a queue of our own threads costs none.
         self._turn = threading.Lock()
         self._patience = engine.pool.timeout()  # type: ignore[attr-defined]  # a QueuePool, by open_engine
+        self.newest_write_failed = False
         self._file: tuple[Path, tuple[int, int] | None] | None = None
 
     def hold_on(self, connection: Connection) -> None:
@@ -107,6 +111,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One write transaction, alone from its first read on: all of it is on disk afterwards, or nothing."""
         if not self._turn.acquire(timeout=self._patience):
+            self.newest_write_failed = True
             raise StoreUnavailable(
                 f"the database {self._path} is busy: earlier writes took longer than {self._patience:g} s; "
                 f"see whether its disk is slow or full"
@@ -116,6 +121,10 @@ class Database:
             with self._sentences(), self._writer.begin() as connection:
                 yield connection
             self._same_file()
+            self.newest_write_failed = False
+        except StoreUnavailable:
+            self.newest_write_failed = True
+            raise
         finally:
             self._turn.release()
 

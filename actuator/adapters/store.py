@@ -66,6 +66,19 @@ class Store:
         """Close all connections."""
         self._database.close()
 
+    def check_writable(self) -> None:
+        """Return when the newest write succeeded, or else when a small one succeeds now, which changes nothing.
+
+        Raises:
+            StoreUnavailable: Neither is so, on a full disk, say.
+        """
+        if not self._database.newest_write_failed:
+            return
+        with self._database.writing() as conn:
+            # There and back: SQLite writes no page for a value that stays the same.
+            conn.execute(update(control).values(epoch=control.c.epoch + 1))
+            conn.execute(update(control).values(epoch=control.c.epoch - 1))
+
     # The way in.
 
     @contextmanager

@@ -41,7 +41,8 @@ async def healthy(services: Wired) -> dict[str, str]:
 
 @router.get("/-/ready")
 def ready(services: Wired) -> Readiness:
-    """Tell that the database can be read: 503 when it cannot."""
+    """Tell that the database can be read and takes writes: 503 when it does not."""
+    services.store.check_writable()
     return Readiness(leading=services.leading(), paused=services.store.paused(), mode=services.mode)
 
 

@@ -216,6 +216,47 @@ def test_a_full_disk_refuses_the_write_and_keeps_the_rest(path: Path) -> None:
     store.close()
 
 
+def test_whether_it_can_be_written_is_remembered_and_found_out_anew(path: Path) -> None:
+    """After a write that failed, a look tries again; while writing works, nothing is written to find out."""
+    with opened(path) as store:
+        store.check_writable()
+        with elsewhere(path) as other:
+            [before] = other.execute("PRAGMA data_version").fetchone()
+            store.check_writable()
+            assert other.execute("PRAGMA data_version").fetchone() == (before,), "nobody wrote"
+
+            other.execute("CREATE TRIGGER full BEFORE UPDATE ON control BEGIN SELECT RAISE(ABORT, 'no space'); END")
+            store.check_writable()
+            with pytest.raises(StoreUnavailable, match="no space"):
+                store.pause("why", NOW)
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="no space"):
+                    store.check_writable()
+
+            other.execute("DROP TRIGGER full")
+            [before] = other.execute("PRAGMA data_version").fetchone()
+            store.check_writable()
+            [after] = other.execute("PRAGMA data_version").fetchone()
+            assert after != before, "it was tried on the disk"
+            store.check_writable()
+            assert other.execute("PRAGMA data_version").fetchone() == (after,), "once is enough"
+
+        assert store.next_epoch() == 1, "trying changes nothing"
+
+
+def test_a_write_that_works_ends_the_doubt(path: Path) -> None:
+    """The newest write counts; one that was refused for what it said has not failed."""
+    with opened(path) as store, elsewhere(path) as other:
+        other.execute("CREATE TRIGGER full BEFORE UPDATE ON control BEGIN SELECT RAISE(ABORT, 'no space'); END")
+        with pytest.raises(StoreUnavailable, match="no space"):
+            store.pause("why", NOW)
+        store.quarantine("pve", "why", NOW)
+        store.check_writable()
+        with pytest.raises(ValueError, match="not in the database"):
+            store.save(job("nobody"), epoch=0, message=None)
+        store.check_writable()
+
+
 def test_a_read_only_database_is_read_but_not_written(path: Path) -> None:
     """A wrong owner of the file is told as such; looking still works."""
     with elsewhere(path) as keeper:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from tests.actuator.api.test_jobs import begin
+from tests.actuator.api.world import recorded
 
 if TYPE_CHECKING:
     from deploy.lab.tools import Toolbox
@@ -25,6 +28,32 @@ def test_not_ready_without_the_database(world: World) -> None:
 
     assert world.client.get("/-/healthy").status_code == 200
     assert world.client.get("/-/ready").status_code == 503
+
+
+def test_not_ready_while_nothing_can_be_written(world: World) -> None:
+    """A disk that takes no more writes shows, though what is there can be read, until one succeeds again."""
+    with closing(sqlite3.connect(world.database, isolation_level=None)) as other:
+        for name, doing in (("control", "UPDATE"), ("episodes", "INSERT")):
+            other.execute(
+                f"CREATE TRIGGER no_{name} BEFORE {doing} ON {name} BEGIN SELECT RAISE(ABORT, 'no space'); END"
+            )
+        assert world.post_alerts(recorded("firing-single")).status_code == 503
+
+        assert world.client.get("/-/ready").status_code == 503
+        lines = world.client.get("/metrics").text.splitlines()
+        assert {"wattshift_store_up 0.0", "wattshift_paused 0.0"} <= set(lines)
+
+        other.execute("DROP TRIGGER no_control")
+        assert "wattshift_store_up 1.0" in world.client.get("/metrics").text.splitlines()
+        assert world.client.get("/-/ready").status_code == 200
+
+
+def test_not_ready_when_the_database_is_gone(world: World) -> None:
+    """A removed file is no database, however well it can still be read."""
+    world.database.unlink()
+
+    assert world.client.get("/-/ready").status_code == 503
+    assert "wattshift_store_up 0.0" in world.client.get("/metrics").text.splitlines()
 
 
 def test_not_healthy_without_its_worker(world: World) -> None:
