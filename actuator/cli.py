@@ -89,7 +89,11 @@ def _serve(settings: Settings, credentials: Credentials) -> int:
         options = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS
         )
-        _Server(options).run(sockets=[listener])
+        try:
+            _Server(options).run(sockets=[listener])
+        finally:
+            if getattr(app.state, "at_work", False):
+                _leave_at_once()
     return 0
 
 
@@ -115,6 +119,15 @@ def _cannot_listen(address: str, error: OSError) -> str:
             f"{address} is in use already: stop the other program (ss -ltnp shows it), or set 'listen' to a free port"
         )
     return f"cannot listen on {address} ({error.strerror}): set 'listen' to an address of this machine"
+
+
+def _leave_at_once() -> NoReturn:
+    """End without waiting for the threads, of which one hangs in a call; its job goes on from its last checkpoint."""
+    log.warning(
+        "actuator.left_a_call", message="a call to Proxmox did not end in time; its job goes on at the next start"
+    )
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
