@@ -21,6 +21,7 @@ from prometheus_client import disable_created_metrics
 
 from actuator import logs
 from actuator.app import create_app
+from actuator.connections import MAX_CONNECTIONS, Impatient
 from actuator.credentials import Credentials
 from actuator.errors import ConfigurationError, StoreUnavailable
 from actuator.settings import Settings
@@ -87,7 +88,13 @@ def _serve(settings: Settings, credentials: Credentials) -> int:
             log.error("actuator.no_database", message=str(error))  # noqa: TRY400 - a sentence is enough
             return _FAILED
         options = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS
+            app,
+            http=Impatient,
+            limit_concurrency=MAX_CONNECTIONS,
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )
         try:
             _Server(options).run(sockets=[listener])

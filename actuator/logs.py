@@ -15,6 +15,31 @@ _QUIET = ("uvicorn", "proxmoxer", "urllib3", "sse_starlette")
 """Loggers that say what we say better, or that would show bodies of requests."""
 
 
+_SPARED = ("socket.accept() out of system resource", "Invalid HTTP request received", "Exceeded concurrency limit")
+"""What libraries (asyncio, uvicorn) say again for every connection of a flood, by its beginning."""
+
+_SPARED_SECONDS = 60.0
+
+
+class Sparing(logging.Filter):
+    """Lets such a line through once a minute, so that no stranger can fill the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether to log this."""
+        text = str(record.msg)
+        kind = next((beginning for beginning in _SPARED if text.startswith(beginning)), None)
+        if kind is None:
+            return True
+        if 0 <= record.created - self._told.get(kind, -_SPARED_SECONDS) < _SPARED_SECONDS:
+            return False
+        self._told[kind] = record.created
+        return True
+
+
 def configure(stream: TextIO) -> None:
     """Send every log line to this stream.
 
@@ -40,6 +65,7 @@ def configure(stream: TextIO) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(stream)],
         )
     )
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)

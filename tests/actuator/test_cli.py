@@ -99,6 +99,16 @@ def test_serves_and_stops(tmp_path: Path, number: int) -> None:
     assert not [line for line in actuator.lines if line["level"] in {"error", "critical"}]
 
 
+def test_a_silent_connection_is_closed(tmp_path: Path) -> None:
+    """A connection that asks for nothing does not stay: enough of them would be all that the process may hold."""
+    with running(written(tmp_path, configuration(tmp_path))) as actuator:
+        with socket.create_connection((actuator.host, actuator.port), timeout=60) as connection:
+            connection.sendall(b"POST /api/v1/alerts HTTP/1.1\r\n")
+
+            assert connection.recv(1) == b""
+        actuator.stop()
+
+
 def test_stops_while_somebody_follows(tmp_path: Path) -> None:
     """A reader of a job's events does not keep it from stopping."""
     keys = configuration(tmp_path) | {"mode": "act"}

@@ -1,0 +1,85 @@
+"""Connections that ask for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+from actuator.connections import Impatient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+class Hasty(Impatient):
+    """Waits a fifth of a second for a head."""
+
+    head_seconds = 0.2
+
+
+@contextmanager
+def served(app: Any) -> Iterator[tuple[str, int]]:
+    """A server that waits little."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=Hasty, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+async def prompt(_scope: Any, _receive: Any, send: Any) -> None:
+    """An application that answers at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """Everything that comes until the server closes."""
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", HEAD])
+def test_half_a_head(sent: bytes) -> None:
+    """A connection that never completes a head is closed, without an answer."""
+    with served(prompt) as address, socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(sent)
+
+        assert until_closed(connection) == b""
+
+
+def test_half_a_second_head() -> None:
+    """A request that was answered buys the next one no more time."""
+    with served(prompt) as address, socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(HEAD + b"\r\n")
+        first = connection.recv(4096)
+        connection.sendall(HEAD)
+
+        assert first.startswith(b"HTTP/1.1 200")
+        assert until_closed(connection).removeprefix(b"ok") == b""
+
+
+def test_a_long_answer_is_not_cut() -> None:
+    """However long an answer takes, as a stream of events does, its connection stays open."""
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(3 * Hasty.head_seconds)
+        await prompt(scope, receive, send)
+
+    with served(slow) as address, socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(HEAD + b"Connection: close\r\n\r\n")
+
+        assert until_closed(connection).endswith(b"ok")
