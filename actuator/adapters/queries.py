@@ -7,11 +7,11 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from actuator.adapters import codec
-from actuator.adapters.tables import control, job_events, jobs, quarantine
+from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
 from actuator.errors import GuestInFlight
 from actuator.policy.cluster import History
 from actuator.policy.jobs import TERMINAL, Job, JobState
@@ -45,13 +45,16 @@ _FAILURES = (
     .where(jobs.c.state == JobState.FAILED.value, jobs.c.finished_at > bindparam("row_began"))
     .order_by(jobs.c.finished_at)
 )
-# What was declined for a passing cause (a backup's lock) may be tried anew, as what was cancelled, which is only
-# possible before a migration was asked for; what was only observed counts.
-_DECLINED = or_(
-    jobs.c.state == JobState.CANCELLED.value,
-    and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value),
+# What was declined for a passing cause (a backup's lock) may be tried anew; what was only observed counts.
+_DECLINED = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason.OBSERVE_ONLY.value)
+# What was cancelled because the alert was over may be tried when it fires again after all; what a person cancelled
+# while it fired stays cancelled.
+_OVER = and_(jobs.c.state == JobState.CANCELLED.value, episodes.c.resolved_at.is_not(None))
+_BEGUN = (
+    select(func.count())
+    .select_from(jobs.join(episodes, episodes.c.id == jobs.c.episode_id))
+    .where(jobs.c.episode_id == bindparam("episode"), not_(_DECLINED), not_(_OVER))
 )
-_BEGUN = select(func.count()).where(jobs.c.episode_id == bindparam("episode"), not_(_DECLINED))
 
 
 def check(job: Job) -> None:

@@ -106,7 +106,7 @@ class Intake:
         known = tx.episode(alert.fingerprint, alert.starts_at)
         episode_id = known.id if known else _new_id()
         history = tx.history(now, episode_id=episode_id)
-        decision = self._decide(alert, history, now=now, repeat=known is not None)
+        decision = self._decide(alert, history, now=now, repeat=_heard(known))
         tx.put_episode(
             Episode(
                 id=episode_id,
@@ -158,16 +158,21 @@ class Intake:
         )
 
 
+def _heard(known: Episode | None) -> bool:
+    """Whether it was heard of in time: what was stale when it came first does not get younger by repetition."""
+    return known is not None and known.reason is not Reason.STALE_ALERT
+
+
 def _resolved(tx: Transaction, alert: PowerAlert, now: float) -> Verdict:
     """Remember that it resolved, and cancel what has not started; a running migration is never interrupted."""
     known = tx.episode(alert.fingerprint, alert.starts_at)
     if known is None:
         return Verdict(None, "Resolved; it was not known here, so there is nothing to cancel.", None, alert.fingerprint)
     tx.put_episode(replace(known, last_seen_at=now, resolved_at=known.resolved_at or now))
-    cancelled = tx.cancel_unstarted(known.id, "The alert resolved before the work had started.", now)
+    cancelled = tx.cancel_unstarted(known.id, "The alert resolved before a migration was asked for.", now)
     if not cancelled:
         return Verdict(None, "Resolved; there was nothing to cancel.", None, alert.fingerprint)
-    message = f"Resolved; cancelled what had not started: {', '.join(cancelled)}."
+    message = f"Resolved; cancelled what had asked for no migration yet: {', '.join(cancelled)}."
     return Verdict(None, message, cancelled[0], alert.fingerprint)
 
 

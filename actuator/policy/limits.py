@@ -41,7 +41,7 @@ def repeated(order: Order, history: History, rules: Rules) -> Refusal | None:
     if order.action is Action.WAKE or order.vmid is not None:
         return Refusal(
             Reason.DUPLICATE_EPISODE,
-            "This alert's order was carried out before and a repeat is no new one; to try again, order it by hand "
+            "A job was begun for this alert before and a repeat is no new order; to try again, order it by hand "
             "with POST /api/v1/jobs.",
         )
     if history.episode_jobs >= rules.episode_limit:

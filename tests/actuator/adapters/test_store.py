@@ -184,7 +184,10 @@ def test_history_tells_the_failures_since_the_last_success(store: Store) -> None
 
 
 def test_history_tells_the_episodes_jobs(store: Store) -> None:
-    """What was declined for a passing cause or cancelled is not counted: it may be tried again; observing is."""
+    """What was declined for a passing cause is not counted: it may be tried again; observing and cancelling are.
+
+    What was cancelled is not counted either once the alert was over: it may begin anew when it fires again.
+    """
     with store.intake() as tx:
         tx.put_episode(episode())
         tx.put_episode(episode("e2", starts_at=NOW))
@@ -192,6 +195,9 @@ def test_history_tells_the_episodes_jobs(store: Store) -> None:
         tx.add_job(over, "m")
         tx.add_job(replace(over, id="b", reason=Reason.OBSERVE_ONLY), "m")
         tx.add_job(replace(over, id="c", state=JobState.CANCELLED), "m")
+        history = tx.history(NOW, "e1")
+        assert (history.episode_jobs, history.episode_live) == (2, False)
+        tx.put_episode(replace(episode(), resolved_at=NOW))
         history = tx.history(NOW, "e1")
         assert (history.episode_jobs, history.episode_live) == (1, False)
         tx.add_job(job("d", episode_id="e1"), "m")

@@ -119,6 +119,29 @@ def test_a_job_shows_whether_its_alert_is_over(world: World) -> None:
     assert after["id"] == before["id"] == job.episode_id
 
 
+def test_what_was_cancelled_by_hand_stays_cancelled_while_the_alert_fires(world: World) -> None:
+    """A person's word outlives Alertmanager's repeats; when the alert was over and fires again, it is a new case."""
+    firing = recorded("firing-other-node")
+    world.post_alerts(firing)
+    [job] = world.store.jobs()
+    world.lead(job.id, JobState.CANCELLED)
+
+    [repeated] = world.post_alerts(firing).json()["alerts"]
+    world.post_alerts(recorded("resolved"))
+    [anew] = world.post_alerts(firing).json()["alerts"]
+
+    assert repeated["reason"] == "duplicate_episode"
+    assert anew["reason"] == "accepted"
+
+
+def test_a_stale_alert_gets_no_fresher_by_repetition(world: World) -> None:
+    """What was refused for its age is refused again when Alertmanager repeats it."""
+    world.now += 86400
+    reasons = [world.post_alerts(recorded("firing-single")).json()["alerts"][0]["reason"] for _ in range(2)]
+
+    assert reasons == ["stale_alert", "stale_alert"]
+
+
 def test_resolved_leaves_a_running_migration_alone(world: World) -> None:
     """A migration that was asked for goes on when its alert resolves."""
     job_id = world.post_alerts(recorded("firing-other-node")).json()["alerts"][0]["job_id"]

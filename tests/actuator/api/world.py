@@ -22,7 +22,7 @@ from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.auth import Tokens
 from actuator.metrics import Metrics
-from actuator.policy.jobs import Job, JobState
+from actuator.policy.jobs import TERMINAL, Job, JobState
 from actuator.policy.rules import Mode, Rules
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class World:
         """Do what the leader would: take a job to a state, writing history."""
         job = self.store.job(job_id)
         assert job is not None
-        ended = self.now if state in {JobState.SUCCEEDED, JobState.FAILED, JobState.SKIPPED} else None
+        ended = self.now if state in TERMINAL else None
         job = replace(job, state=state, updated_at=self.now, finished_at=ended, **changes)
         self.store.save(job, epoch=self.epoch, message=f"now {state}")
         return job

@@ -148,7 +148,7 @@ def test_a_repeat_of_an_order_that_named_its_object_is_no_new_order(order: Order
 
     assert decision.reason is Reason.DUPLICATE_EPISODE
     assert decision.message == (
-        "This alert's order was carried out before and a repeat is no new one; to try again, order it by hand with "
+        "A job was begun for this alert before and a repeat is no new order; to try again, order it by hand with "
         "POST /api/v1/jobs."
     )
 
