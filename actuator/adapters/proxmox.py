@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from actuator.adapters import shapes
 from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
 from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
-from actuator.errors import ProxmoxAmbiguous, ProxmoxUnreachable
+from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ class Proxmox:
         """Whether a node's own API answers (``GET /nodes/{node}/version``); no answer in a short time is a no."""
         try:
             answer = self._endpoints.get("nodes", node, "version")
-        except (ProxmoxUnreachable, ProxmoxAmbiguous):
+        except (ProxmoxUnreachable, ProxmoxAmbiguous, ProxmoxNotReady):
             return False
         return isinstance(answer, dict) and "version" in answer
 

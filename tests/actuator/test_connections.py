@@ -76,6 +76,7 @@ def test_a_long_answer_is_not_cut() -> None:
     """However long an answer takes, as a stream of events does, its connection stays open."""
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
+        """Answer after three times the patience for a head."""
         await asyncio.sleep(3 * Hasty.head_seconds)
         await prompt(scope, receive, send)
 

@@ -272,6 +272,15 @@ def test_something_else_answers(lab: Lab, connect: Callable[..., Proxmox], body:
     assert not proxmox.api_answers("pve2")
 
 
+def test_an_api_that_is_only_coming_up_does_not_answer_yet(lab: Lab, connect: Callable[..., Proxmox]) -> None:
+    """While pveproxy starts it may answer with an error; that is a no, and no trouble."""
+    lab.faults.add(Answer("GET", "/nodes/pve2/version", status=500, reason="starting up"))
+    proxmox = connect("pve2")
+
+    assert not proxmox.api_answers("pve2")
+    assert proxmox.api_answers("pve2")
+
+
 def test_locks_quorum_and_refusals_are_told_apart(lab: Lab, connect: Callable[..., Proxmox]) -> None:
     """What ends by itself, what a person must end, and what never will."""
     proxmox = connect("pve2")
