@@ -23,31 +23,25 @@ from actuator.api.services import Services
 from actuator.auth import Tokens
 from actuator.metrics import Metrics
 from actuator.policy.jobs import TERMINAL, Job, JobState
-from actuator.policy.rules import Mode, Rules
+from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
 
+    from actuator.policy.rules import Rules
+
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "alertmanager"
 RECORDED_AT = 1795364427.0
 """A few seconds after the alerts of the recordings began."""
 
 TOKEN = "correct-horse-battery-staple"
-RULES = Rules(
-    mode=Mode.ACT,
+RULES = replace(
+    samples.RULES,
     nodes=frozenset({"pve", "pve2", "pve3", "pve4"}),
-    wakeable=frozenset({"pve"}),
     allowed_vmids=frozenset({100, 101}),
     allowed_tag=None,
-    cooldown_seconds=600,
-    daily_limit=4,
-    episode_limit=3,
-    parallel_limit=2,
-    breaker_failures=3,
-    breaker_seconds=3600,
-    alert_max_age_seconds=3600,
     memory_reserve_bytes=0,
 )
 

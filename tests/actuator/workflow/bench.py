@@ -16,7 +16,6 @@ from actuator.adapters.waking import MagicPacket, WakeTarget
 from actuator.policy.jobs import Job, JobState
 from actuator.policy.orders import Action, Order
 from actuator.policy.reasons import Reason
-from actuator.policy.rules import Mode, Rules
 from actuator.workflow.means import Means
 from actuator.workflow.runner import Runner
 from actuator.workflow.ticking import Ticker
@@ -24,11 +23,13 @@ from actuator.workflow.timing import Timing
 from deploy.lab.clock import ManualClock
 from deploy.lab.plans import two_nodes
 from deploy.lab.world import Lab
+from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from actuator.policy.rules import Rules
     from actuator.workflow.result import StepResult
     from deploy.lab.clock import Clock
     from deploy.lab.plan import Plan
@@ -39,21 +40,7 @@ WAKE = Order(Action.WAKE, None, target_node="pve", requested_by="test")
 PATIENCE = Timing(boot_timeout_seconds=60, ready_timeout_seconds=30, unreachable_timeout_seconds=60)
 _WAIT_SECONDS = 30.0
 
-RULES = Rules(
-    mode=Mode.ACT,
-    nodes=frozenset({"pve", "pve2"}),
-    wakeable=frozenset({"pve", "pve2"}),
-    allowed_vmids=frozenset({100}),
-    allowed_tag="wattshift",
-    cooldown_seconds=600,
-    daily_limit=4,
-    episode_limit=3,
-    parallel_limit=2,
-    breaker_failures=3,
-    breaker_seconds=3600,
-    alert_max_age_seconds=3600,
-    memory_reserve_bytes=0,
-)
+RULES = replace(samples.RULES, wakeable=frozenset({"pve", "pve2"}), memory_reserve_bytes=0)
 
 
 @dataclass
