@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from deploy.lab.hypervisor import CpuUse
 from deploy.lab.task import Task, Tasks
 
 if TYPE_CHECKING:
@@ -134,6 +135,13 @@ class Cluster:
         """Return how many of a node's processors are in use: by its guests, and a little by itself."""
         busy = _HOST_CPUS + sum(guest.load * guest.plan.cpus for guest in self.running_on(name))
         return min(busy, float(self.nodes[name].plan.cpus))
+
+    def cpu_use(self, name: str) -> CpuUse:
+        """Return how many processors are in use, in all and by each guest; all get less where there are too few."""
+        asked = {guest.vmid: guest.load * guest.plan.cpus for guest in self.running_on(name)}
+        busy = self.busy_cpus(name)
+        granted = busy / (_HOST_CPUS + sum(asked.values()))
+        return CpuUse(busy, {vmid: cpus * granted for vmid, cpus in asked.items()})
 
     def listen(self, listener: Callable[[Event], None]) -> None:
         """Have ``listener`` told of every event."""

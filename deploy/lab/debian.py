@@ -29,17 +29,31 @@ def unpack(packages: list[str], into: Path) -> Path:
     Raises:
         DebianError: apt-get or dpkg-deb is missing or failed; the message carries its last words.
     """
+    apt, root = apt_get(into), into / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    run([*apt, "update"])
+    run([*apt, "install", "--reinstall", "--download-only", "--no-install-recommends", *packages])
+    for archive in sorted((into / "apt" / "cache" / "archives").glob("*.deb")):
+        run(["dpkg-deb", "-x", str(archive), str(root)])
+        archive.unlink()
+    return root
+
+
+def apt_get(into: Path) -> list[str]:
+    """The start of an apt-get command that knows this machine's sources, and keeps all else below ``into``.
+
+    Raises:
+        DebianError: this machine has no apt.
+    """
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
             message = (
-                f"{tool} is not on this machine, so {', '.join(packages)} cannot be fetched: "
-                "install them and put them on PATH."
+                f"{tool} is not on this machine, so Debian's packages cannot be fetched: install it and put it on PATH."
             )
             raise DebianError(message)
-    state, cache, root = into / "apt" / "state", into / "apt" / "cache", into / "root"
+    state, cache = into / "apt" / "state", into / "apt" / "cache"
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (cache / "archives" / "partial").mkdir(parents=True, exist_ok=True)
-    root.mkdir(parents=True, exist_ok=True)
     options = [
         f"Dir::State={state.resolve()}",
         "Dir::State::status=/var/lib/dpkg/status",
@@ -49,16 +63,15 @@ def unpack(packages: list[str], into: Path) -> Path:
         "Acquire::Retries=3",
         "APT::Update::Error-Mode=any",  # else it succeeds without a network, and the next step blames the package
     ]
-    apt = ["apt-get", "-q", "-y"] + [word for option in options for word in ("-o", option)]
-    _run([*apt, "update"])
-    _run([*apt, "install", "--reinstall", "--download-only", "--no-install-recommends", *packages])
-    for archive in sorted((cache / "archives").glob("*.deb")):
-        _run(["dpkg-deb", "-x", str(archive), str(root)])
-        archive.unlink()
-    return root
+    return ["apt-get", "-q", "-y"] + [word for option in options for word in ("-o", option)]
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> str:
+    """Run a command that may need the network; return what it printed.
+
+    Raises:
+        DebianError: it failed or took too long; the message carries its last words.
+    """
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -77,6 +90,7 @@ def _run(command: list[str]) -> None:
         words = (done.stderr or done.stdout).strip().splitlines()[-5:]
         message = f"{command[0]} failed with status {done.returncode}: {' / '.join(words)} (is the network there?)"
         raise DebianError(message)
+    return done.stdout
 
 
 def main() -> int:

@@ -1,10 +1,11 @@
-"""Lets energy flow: every node's watts into its powercap counters and its BMC's power meter."""
+"""Lets energy flow: every node's watts into its powercap counters and BMC, its guests' CPU time into the kernel's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
+from deploy.lab.hypervisor import Hypervisor
 from deploy.lab.power import Watts, draw
 from deploy.lab.powercap import Powercap
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Meters:
     """The meters of all nodes.
 
-    Power is constant between two events, so what it was holds from the last look until this one.
+    Power and load are constant between two events, so what they were holds from the last look until this one.
     """
 
     def __init__(self, cluster: Cluster, clock: Clock, bmcs: Mapping[str, Bmc], folder: Path) -> None:
@@ -32,9 +33,14 @@ class Meters:
             node.name: Powercap(self.root(node.name), mmio=node.plan.mmio, psys=node.plan.psys)
             for node in cluster.nodes.values()
         }
+        self._hypervisors = {
+            node.name: Hypervisor(self.root(node.name), node.plan.cpus) for node in cluster.nodes.values()
+        }
         self._boots = dict.fromkeys(cluster.nodes, 0)
         self._since = clock.measured(cluster.agenda.now)
         self._watts = {name: self.watts(name) for name in cluster.nodes}
+        self._use = {name: cluster.cpu_use(name) for name in cluster.nodes}
+        self._on = dict.fromkeys(cluster.nodes, False)
         self.advance()
 
     def root(self, node: str) -> Path:
@@ -55,7 +61,17 @@ class Meters:
             if node.boots != self._boots[name]:
                 self._boots[name] = node.boots
                 tree.reset()
+                self._hypervisors[name].reset()
             held, self._watts[name] = self._watts[name], self.watts(name)
             tree.advance(held, seconds)
             self._bmcs[name].meter.observe(held.wall, seconds)
             self._bmcs[name].meter.watts = self._watts[name].wall
+            self._count_time(name, seconds)
+
+    def _count_time(self, name: str, seconds: float) -> None:
+        hypervisor = self._hypervisors[name]
+        if self._on[name]:
+            hypervisor.advance(self._use[name], seconds)
+        self._on[name] = self._cluster.nodes[name].stage is not Stage.OFF
+        self._use[name] = self._cluster.cpu_use(name)
+        hypervisor.follow({guest.vmid: guest.plan.name for guest in self._cluster.running_on(name)})

@@ -6,18 +6,28 @@ import random
 import socket
 
 _ATTEMPTS = 100
+_PORTS = (20100, 32700)  # above the usual services' ports, below Linux's for clients
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """Return a port that nothing on this machine has on all addresses.
 
-    The kernel chooses it, so no service's usual port is taken, neither one that runs (every Proxmox node listens on all
-    addresses at 8006) nor one that is started while the lab is up.
+    It is no service's usual one, neither of one that runs (every Proxmox node listens on all addresses at 8006) nor of
+    one that is started while the lab is up; and none that the kernel gives to clients (ip_local_port_range), which on
+    all addresses would have it before the lab does, as each ipmitool's does.
+
+    Raises:
+        OSError: every port that was tried is taken.
     """
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for _ in range(_ATTEMPTS):
+        port = random.randint(*_PORTS)
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"No free port from {_PORTS[0]} to {_PORTS[1]} was found for the lab: stop labs that still run.")
 
 
 class Network:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deploy.lab.files import replace_text
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -56,9 +58,9 @@ class Powercap:
         for zone in self.zones:
             folder = self._base / zone.folder
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / "name", zone.name)
-            _write(folder / "max_energy_range_uj", str(zone.range_uj))
-            _write(folder / "enabled", "1")
+            replace_text(folder / "name", f"{zone.name}\n")
+            replace_text(folder / "max_energy_range_uj", f"{zone.range_uj}\n")
+            replace_text(folder / "enabled", "1\n")
         self._write_counters()
 
     def reset(self) -> None:
@@ -84,11 +86,4 @@ class Powercap:
 
     def _write_counters(self) -> None:
         for zone in self.zones:
-            _write(self._base / zone.folder / "energy_uj", str(zone.energy_uj))
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once: a reader sees the old figure or the new one, never a half of it."""
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(f"{text}\n")
-    draft.replace(path)
+            replace_text(self._base / zone.folder / "energy_uj", f"{zone.energy_uj}\n")

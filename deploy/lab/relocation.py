@@ -37,6 +37,13 @@ def wrapper(binary: Path, root: Path) -> str:
         binary.write_bytes(content.replace(_COMPILED_IN, _THROUGH_DESCRIPTOR))
     if _COMPILED_IN in content or _THROUGH_DESCRIPTOR in content:
         lines.append(f'exec {_DESCRIPTOR}< "$root/{_DATA}"')
+    if content.startswith(b"#!/usr/bin/perl"):
+        # Every Debian has the bare perl; its larger library may have had to be unpacked.
+        patterns = ("share/perl/5.*", "lib/*-linux-gnu/perl/5.*", "share/perl5", "lib/*-linux-gnu/perl5/5.*")
+        modules = ":".join(
+            f"$root/{path.relative_to(root)}" for pattern in patterns for path in (root / "usr").glob(pattern)
+        )
+        lines.append(f'export PERL5LIB="{modules}"')
     lines.append(f'exec "$root/{binary.relative_to(root)}" "$@"')
     return "\n".join(lines) + "\n"
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deploy.lab.world import Lab
 
 _START_SECONDS = 30.0
+_ROOTS = {"sysfs": "sys", "procfs": "proc", "run": "run", "pve": "etc/pve"}
 _SERVICES = ("prometheus", "alertmanager", "actuator")
 
 
@@ -160,12 +161,13 @@ class Stack:
                 "serve",
                 f"--node={node}",
                 f"--web.listen-address={self.addresses.exporters[node]}",
-                f"--path.sysfs={self.lab.node_directory(node) / 'sys'}",
+                *(f"--path.{name}={self.lab.node_directory(node) / folder}" for name, folder in _ROOTS.items()),
                 f"--dcmi.host={self.lab.address(node)}",
                 f"--dcmi.port={self.lab.ports.bmc}",
                 f"--dcmi.user={self.lab.plan.bmc_user}",
                 "--rapl.interval=1s",
                 "--dcmi.interval=1s",
+                "--guests.interval=1s",
                 # powerstat reads this machine's own counters, wherever --path.sysfs points.
                 "--no-collector.powerstat",
             ],

@@ -22,8 +22,15 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "amtool": (("amtool",), "prometheus-alertmanager"),
     "ipmitool": (("ipmitool",), "ipmitool"),
     "powerstat": (("powerstat",), "powerstat"),
+    "ethtool": (("ethtool",), "ethtool"),
     "systemd-analyze": (("systemd-analyze",), "systemd"),
     "systemd-sysusers": (("systemd-sysusers",), "systemd"),
+    "mmdebstrap": (("mmdebstrap",), "mmdebstrap"),
+    "lintian": (("lintian",), "lintian"),
+    # What others measure the same with: make bench runs them beside the exporter.
+    "node_exporter": (("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
+    "ipmi_exporter": (("prometheus-ipmi-exporter", "ipmi_exporter"), "prometheus-ipmi-exporter"),
+    "ipmi-dcmi": (("ipmi-dcmi",), "freeipmi-tools"),
 }
 
 
@@ -69,7 +76,7 @@ class Toolbox:
         unpacked = unpack([package], self.root).resolve()
         binary = next(
             path
-            for folder in ("usr/bin", "usr/sbin", "bin")
+            for folder in ("usr/bin", "usr/sbin", "bin", "sbin")
             for candidate in names
             if (path := unpacked / folder / candidate).exists()
         )
@@ -79,12 +86,12 @@ class Toolbox:
         script.write_text(wrapper(binary, unpacked))
         script.chmod(0o755)
 
-    def _lock(self) -> _FolderLock:
+    def _lock(self) -> FolderLock:
         self.bin.mkdir(parents=True, exist_ok=True)
-        return _FolderLock(self.root / ".lock")
+        return FolderLock(self.root / ".lock")
 
 
-class _FolderLock:
+class FolderLock:
     """Keeps two test workers from unpacking into one folder at a time."""
 
     def __init__(self, path: Path) -> None:

@@ -172,7 +172,7 @@ class Lab:
         return f"https://{self.address(node)}:{self.ports.api}"
 
     def node_directory(self, node: str) -> Path:
-        """Return the folder that stands for a node's ``/``: its powercap tree is under ``sys``."""
+        """Return the folder that stands for a node's ``/``, with ``sys``, ``proc``, ``run`` and ``etc/pve`` in it."""
         return self._engine.meters.root(node)
 
     @property

@@ -50,6 +50,23 @@ def test_a_relocated_binary_reads_what_was_unpacked_beside_it(tmp_path: Path) ->
     assert done.stdout == "from the unpacked folder"
 
 
+def test_a_perl_program_finds_the_modules_unpacked_beside_it(tmp_path: Path) -> None:
+    """In Debian's own folders of them, and wherever it was unpacked."""
+    root = tmp_path / "root"
+    (root / "usr/share/perl5").mkdir(parents=True)
+    (root / "usr/share/perl5/Beside.pm").write_text('package Beside; sub words { "from beside" } 1;\n')
+    program = root / "program"
+    program.write_text("#!/usr/bin/perl\nuse Beside; print Beside::words();\n")
+    program.chmod(0o755)
+    script = tmp_path / "bin" / "program"
+    script.parent.mkdir()
+    script.write_text(wrapper(program, root))
+    script.chmod(0o755)
+    done = subprocess.run([script], capture_output=True, text=True, check=True, cwd="/")
+
+    assert done.stdout == "from beside"
+
+
 def test_links_lead_to_what_was_unpacked(tmp_path: Path) -> None:
     """To something unpacked, else to the same place of this machine; a link that leads nowhere is left alone."""
     (tmp_path / "usr/share/javascript").mkdir(parents=True)

@@ -130,12 +130,13 @@ class Bmc(asyncio.DatagramProtocol):
         self.commands.append((request.network_function, request.command))
         if self.meter.fault == "hang" and (request.network_function, request.command) == _POWER_READING:
             return None
-        code, data = self._execute(request)
+        code, data = self.execute(request)
         if (request.network_function, request.command) == _CLOSE_SESSION:
             del self._sessions[received.session]
         return known.seal(packet.response(request, code, data))
 
-    def _execute(self, request: packet.Message) -> tuple[int, bytes]:
+    def execute(self, request: packet.Message) -> tuple[int, bytes]:
+        """Do what was asked, whichever way it came; return completion code and data."""
         code, data = 0x00, b""
         match request.network_function, request.command:
             case (0x06, 0x01):  # Get Device ID (20.1): IPMI 2.0, chassis device

@@ -26,12 +26,14 @@ class PowerMeter:
         minimum: The least, None before the first.
         maximum: The most.
         fault: What is wrong with this meter.
+        sends: How many bytes of its answers come out, when not all do.
     """
 
     watts: float = 0.0
     minimum: float | None = None
     maximum: float = 0.0
     fault: MeterFault | None = None
+    sends: int | None = None
     _joules: float = field(default=0.0, repr=False)
     _seconds: float = field(default=0.0, repr=False)
 
@@ -67,4 +69,4 @@ class PowerMeter:
         period = 0 if self.fault == "inactive" else int(self._seconds * 1000) & 0xFFFFFFFF
         group = 0x57 if self.fault == "wrong group" else GROUP
         data = struct.pack("<BHHHHIIB", group, *(round(figure) for figure in figures), timestamp, period, state)
-        return 0x00, data[:3] if self.fault == "truncated" else data
+        return 0x00, data[:3] if self.fault == "truncated" else data[: self.sends]
