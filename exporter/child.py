@@ -1,8 +1,11 @@
 """Child processes that can be relied on to end.
 
 Each runs in a session of its own, so that one signal reaches whatever it started; its two outputs come through one
-pipe, so that neither can fill up unread; and it is read with a deadline. A child outlives the exporter only if that is
-killed outright: then its next line finds the pipe broken.
+pipe, so that neither can fill up unread; and it is read with a deadline.
+
+A child outlives the exporter only if that is killed outright. systemd then ends what is left of the service's control
+group; elsewhere it stays until it ends by itself: at its next line, which finds the pipe broken, or, an ipmitool that
+waits for a silent remote BMC, when it has asked often enough (its options -N and -R). One that hangs for good stays.
 """
 
 from __future__ import annotations
@@ -29,7 +32,11 @@ _REASONS = {
     errno.EACCES: Reason.PERMISSION,
     errno.EPERM: Reason.PERMISSION,
     errno.ENOEXEC: Reason.UNSUPPORTED,  # a program for another kind of machine
+    errno.ENOSYS: Reason.UNSUPPORTED,  # pidfd_open(2) is there since Linux 5.3
+    # No room for one more process or descriptor just now.
+    **dict.fromkeys((errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM), Reason.BUSY),
 }
+STOPPING = "the exporter is stopping"
 _GRACE_SECONDS = 1.0  # for exiting by itself once it has closed its output
 
 
@@ -62,21 +69,25 @@ class Child:
             reason = _REASONS.get(error.errno or 0, Reason.MISSING)
             raise SourceError(reason, f"cannot start {argv[0]}: {error.strerror}") from error
         self._lock = threading.Lock()
+        self._handle: int | None = None
         self._silent = False
+        self._overdue = False
+        self._stopped = False
         self._reaped = False
 
     def read(self, seconds: float) -> bytes:
-        """Return what it wrote next, or nothing when it has closed its output.
+        """Return what it wrote next, or nothing when it has closed its output or ended, whoever still holds the pipe.
 
         Raises:
             SourceError: timeout, when it wrote nothing for so long; also when there is no time left at all, whatever
-                there is to read, so that a child which never falls silent has its deadline too.
+                there is to read, so that a child which never falls silent has its deadline too; busy or unsupported,
+                when it cannot be watched.
         """
-        pipe = self._process.stdout
-        assert pipe is not None  # noqa: S101 - Popen was asked for one
-        if seconds < 0 or not _ready(pipe.fileno(), seconds):
+        pipe, handle = self._pipe(), self._watch()
+        if seconds < 0 or not _ready(seconds, pipe, handle):
             raise SourceError(Reason.TIMEOUT, f"{self._name} gave no answer in time")
-        part = os.read(pipe.fileno(), _MOST_BYTES)
+        # Looked at again: what an ended child wrote was in the pipe before it ended.
+        part = os.read(pipe, _MOST_BYTES) if _ready(0.0, pipe) else b""
         self._silent = not part
         return part
 
@@ -84,7 +95,9 @@ class Child:
         """Return all it says until it ends, which it must within so many seconds; it has ended when this returns.
 
         Raises:
-            SourceError: timeout; parse, when it says far too much.
+            SourceError: timeout, also for closing its output without ending, since the exit status belongs to the
+                answer; parse, when it says far too much; permission, when it could not be killed; busy, when another
+                thread killed it, or it could not be watched.
         """
         parts: list[bytes] = []
         try:
@@ -94,36 +107,88 @@ class Child:
                     raise SourceError(Reason.PARSE, f"{self._name} printed more than {_MOST_BYTES} bytes")
         finally:
             status = self.finish()
+        if status == -signal.SIGKILL and self._stopped:
+            raise SourceError(Reason.BUSY, STOPPING)
+        if status == -signal.SIGKILL and self._overdue:
+            raise SourceError(Reason.TIMEOUT, f"{self._name} closed its output and did not exit")
         return Ended(b"".join(parts).decode(errors="replace"), status, time.monotonic() - self._began)
 
     def kill(self) -> None:
-        """Kill it with everything in its process group; harmless when it has ended."""
-        with self._lock:
-            # Until it is reaped its id, and that of its group, cannot be given to anybody else.
-            if not self._reaped:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill it with everything in its process group; harmless when it has ended, or may not be killed."""
+        self._stopped = True
+        self._kill()
 
     def finish(self) -> int:
         """Give a child that closed its output a moment to exit, kill what is left of its group, return its status.
 
-        A process stuck in the kernel dies only when the kernel lets go. Waiting for it here, in its source's own
-        thread, is what keeps a second one from being started beside it.
+        A process stuck in the kernel dies only when the kernel lets go, and one that took another user's rights (sudo,
+        a set-user-ID wrapper) when it likes. Waiting for it here, in its source's own thread, is what keeps a second
+        one from being started beside it.
+
+        Raises:
+            SourceError: permission, when it could not be killed; it has ended by itself by now.
         """
-        pipe = self._process.stdout
-        assert pipe is not None  # noqa: S101 - Popen was asked for one
-        descriptor = os.pidfd_open(self._process.pid)
-        try:
-            if self._silent:
-                _ready(descriptor, _GRACE_SECONDS)
-            self.kill()
-            _ready(descriptor, None)
-        finally:
-            os.close(descriptor)
+        ended = self._handle is not None and _ready(_GRACE_SECONDS if self._silent else 0.0, self._handle)
+        self._overdue = self._silent and self._handle is not None and not ended
+        killed = self._kill() or ended
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             status = self._process.wait()
             self._reaped = True
-        pipe.close()
+        killed = self._outlast() and killed
+        if self._handle is not None:
+            os.close(self._handle)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        if not killed:
+            raise SourceError(
+                Reason.PERMISSION,
+                f"{self._name} hung and could not be killed, since it runs as another user: call it without sudo or "
+                "set-user-ID, and give this service's user the right to the device",
+            )
         return status
+
+    def _kill(self) -> bool:
+        """Kill its process group; tell whether that was allowed."""
+        with self._lock:
+            # Until it is reaped its id, and that of its group, cannot be given to anybody else.
+            if not self._reaped:
+                try:
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                except PermissionError:
+                    return False
+        return True
+
+    def _outlast(self) -> bool:
+        """Wait for what it left in its group under another user's rights to let go of the pipe; tell if there is none.
+
+        The group's id may be somebody else's by now: then nobody has the pipe, and there is nothing to wait for.
+        """
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            alone = _ready(0.0, self._pipe())
+            while os.read(self._pipe(), _MOST_BYTES):
+                alone = False
+            return alone
+        return True
+
+    def _pipe(self) -> int:
+        pipe = self._process.stdout
+        assert pipe is not None  # noqa: S101 - Popen was asked for one
+        return pipe.fileno()
+
+    def _watch(self) -> int:
+        """Return a descriptor that becomes readable when the child ends."""
+        if self._handle is None:
+            try:
+                self._handle = os.pidfd_open(self._process.pid)
+            except OSError as error:
+                reason = _REASONS.get(error.errno or 0, Reason.BUSY)
+                raise SourceError(reason, f"cannot watch {self._name}: {error.strerror}") from error
+        return self._handle
 
 
 class Slot:
@@ -142,7 +207,7 @@ class Slot:
         """
         with self._lock:
             if self._closed:
-                raise SourceError(Reason.BUSY, "the exporter is stopping")
+                raise SourceError(Reason.BUSY, STOPPING)
             self._child = Child(argv, environment, name)
             return self._child
 
@@ -166,7 +231,8 @@ def find_program(name: str, package: str, environment: Mapping[str, str]) -> str
     return found
 
 
-def _ready(descriptor: int, seconds: float | None) -> bool:
+def _ready(seconds: float, *descriptors: int) -> bool:
     poll = select.poll()  # select() could not take a descriptor above 1023
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(None if seconds is None else max(0.0, seconds) * 1000))
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))

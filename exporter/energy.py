@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from exporter.readings import Reason, SourceError
 
 # No single zone draws this much. It bounds how soon a counter could wrap unseen, and tells a wrap from a reset.
 _MOST_WATTS = 2000
+# So much more than in the window before a zone seldom draws; a reset near the end of the range seems to be more yet.
+_STEEPEST_FACTOR = 3
+_STEEPEST_WATTS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Energy since the first reading, and the mean power since the previous one (None: there is none yet)."""
+    """Energy since the first reading, and the mean power since the previous one.
+
+    ``watts`` is None when there is no previous one, or when it was so long ago that the mean tells of another time.
+    """
 
     microjoules: int
     watts: float | None
@@ -24,43 +31,79 @@ class EnergyMeter:
     The kernel's counter runs from 0 to ``max_energy_range_uj`` and starts again
     (Documentation/power/powercap/powercap.rst). Prometheus would take the wrap for a reset and lose the rest of the
     range, up to a fifth of the power. Sums are integer microjoules: a float would lose them after 104 days at 1 kW.
+
+    A window longer than ``longest_window`` seconds counts, but its mean is no present power. A counter that shows less
+    than before has wrapped, or has been reset. It is taken for a wrap only within such a window, and if the power that
+    follows from it is not far above the power before; otherwise nothing tells which, and nothing is guessed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest_window: float = math.inf) -> None:
+        self._longest_window = longest_window
         self._total = 0
         self._raw: int | None = None
+        self._span = 0
         self._at = 0.0
+        self._watts: float | None = None
 
     def advance(self, raw: int, span: int, now: float) -> Energy:
         """Take the counter's value ``raw`` (µJ, of at most ``span`` µJ) read at ``now`` (monotonic seconds).
 
         Raises:
-            SourceError: implausible. The value is outside the counter's range; or so much time went by that a wrap
-                may hide in it; or the zone would have drawn more than any zone can (the counter was reset). In the
-                last two cases counting starts anew from ``raw``, and what was counted so far stands.
+            SourceError: implausible. The value is outside the counter's range; or the range has changed; or so much
+                time went by that a wrap may hide in it, or that a fall may be a reset; or the zone would have drawn
+                more than any zone can, or suddenly far more than before (the counter was reset). In all but the first
+                case counting starts anew from ``raw``, and what was counted so far stands.
         """
         if not 0 <= raw <= span:
             raise SourceError(Reason.IMPLAUSIBLE, f"{raw} µJ is outside the counter's range of {span} µJ")
         before, elapsed = self._raw, now - self._at
         if before is not None and elapsed <= 0:
             return Energy(self._total, None)
-        self._raw, self._at = raw, now
+        span_before, self._raw, self._span, self._at = self._span, raw, span, now
         if before is None:
             return Energy(self._total, None)
-        longest = span / 1e6 / _MOST_WATTS
+        if span != span_before:
+            raise SourceError(
+                Reason.IMPLAUSIBLE,
+                f"the counter's range changed from {span_before} to {span} µJ: the window is left out",
+            )
+        step = self._step(before, raw, elapsed)
+        self._total += step
+        self._watts = step / 1e6 / elapsed
+        return Energy(self._total, self._watts if elapsed <= self._longest_window else None)
+
+    def _step(self, before: int, raw: int, elapsed: float) -> int:
+        """Return the microjoules between two values, of which the first is within the range as well.
+
+        Raises:
+            SourceError: implausible.
+        """
+        longest = self._span / 1e6 / _MOST_WATTS
         if elapsed > longest:
             raise SourceError(
                 Reason.IMPLAUSIBLE,
                 f"{elapsed:.1f} s passed between two readings, and a wrap may hide in more than {longest:.1f} s: "
                 "the window is left out; if this repeats, lower --rapl.interval",
             )
-        step = raw - before if raw >= before else span - before + raw
+        if raw < before and elapsed > self._longest_window:
+            raise SourceError(
+                Reason.IMPLAUSIBLE,
+                f"the counter fell from {before} to {raw} µJ while it was not read for {elapsed:.1f} s: it has wrapped "
+                "or was reset, and the window is left out",
+            )
+        step = raw - before if raw >= before else self._span - before + raw
         watts = step / 1e6 / elapsed
-        if watts > _MOST_WATTS:
+        most: float = _MOST_WATTS
+        if raw < before and self._watts is not None:
+            most = min(most, _STEEPEST_FACTOR * self._watts + _STEEPEST_WATTS)
+        if watts > most:
             raise SourceError(
                 Reason.IMPLAUSIBLE,
                 f"the counter went from {before} to {raw} µJ in {elapsed:.1f} s, which is {watts:.0f} W: "
                 "it was reset, and the window is left out",
             )
-        self._total += step
-        return Energy(self._total, watts)
+        return step
+
+    def start_anew(self) -> None:
+        """Forget the last value, since the next is another counter's; what was counted so far stands."""
+        self._raw = None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from exporter import __version__
+from exporter.guest_power import FAMILY as GUEST_WATTS
+from exporter.guest_power import guest_power
 from exporter.node_power import FAMILY as NODE_WATTS
 from exporter.node_power import node_power
 from exporter.readings import Family
@@ -27,6 +29,18 @@ _LAST_SUCCESS = Family(
 _DURATION = Family("wattshift_source_duration_seconds", "gauge", "How long the source's newest read took.", ("source",))
 _ERRORS = Family(
     "wattshift_source_errors_total", "counter", "Reads that failed, whole or in part, by reason.", ("source", "reason")
+)
+_DISAGREEMENT = Family(
+    "wattshift_source_disagreement",
+    "gauge",
+    "Whether the node's figure by this source contradicts another (1) or not (0); absent while it cannot be judged.",
+    ("source", "kind"),
+)
+_DISAGREEMENTS = Family(
+    "wattshift_source_disagreements_total",
+    "counter",
+    "How often the node's figure by this source began to contradict another.",
+    ("source", "kind"),
 )
 _BUILD = Family("wattshift_exporter_build_info", "gauge", "1; what this exporter is.", ("version", "pythonversion"))
 
@@ -55,12 +69,16 @@ class Exposition:
     def collect(self) -> Iterator[Metric]:
         """Yield every family that has a figure now.
 
-        For a node with an inactive meter and one processor, beside the health of the sources::
+        For a node with an inactive meter, one processor and one guest, beside the health of the sources::
 
             wattshift_dcmi_active{node="pve2",target="local"} 0.0
             wattshift_rapl_joules_total{node="pve2",package="0",die="",domain="package"} 1234.5
             wattshift_rapl_watts{node="pve2",package="0",die="",domain="package"} 41.2
+            wattshift_guest_cpu_seconds_total{node="pve2",id="qemu/100",name="web"} 8416.545555
             wattshift_node_watts{node="pve2",source="rapl"} 41.2
+            wattshift_guest_watts{node="pve2",id="qemu/100",name="web"} 20.6
+            wattshift_guest_watts{node="pve2",id="host",name=""} 2.1
+            wattshift_guest_watts{node="pve2",id="idle",name=""} 18.5
         """
         snapshot = self._snapshot()
         power = node_power(snapshot, self._order)
@@ -68,7 +86,9 @@ class Exposition:
             (family, list(snapshot.figures(family.name).items())) for family in self._families
         ]
         rows.append((NODE_WATTS, [((power.source,), power.watts)] if power else []))
+        rows.append((GUEST_WATTS, list(guest_power(snapshot, power).items())))
         rows += _health(snapshot)
+        rows += _disagreements(snapshot)
         rows.append((_BUILD, [((__version__, platform.python_version()), 1.0)]))
         for family, figures in rows:
             if figures:
@@ -91,3 +111,9 @@ def _health(snapshot: Snapshot) -> Iterator[tuple[Family, list[_Row]]]:
     )
     yield _DURATION, [((state.source,), state.duration) for state in states if state.duration is not None]
     yield _ERRORS, [((state.source, reason), float(n)) for state in states for reason, n in state.errors.items()]
+
+
+def _disagreements(snapshot: Snapshot) -> Iterator[tuple[Family, list[_Row]]]:
+    known = snapshot.disagreements
+    yield _DISAGREEMENT, [((one.source, one.kind), float(one.holds)) for one in known if one.holds is not None]
+    yield _DISAGREEMENTS, [((one.source, one.kind), float(one.onsets)) for one in known]

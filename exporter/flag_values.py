@@ -8,11 +8,13 @@ from pathlib import Path
 
 from exporter.settings import NODE_SOURCES
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
+_NUMBER = re.compile(r"[0-9]{1,5}")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LONGEST_SECONDS = 86_400.0  # poll(2) takes no more than 24 days, and nobody means more than one
 _LONGEST_PASSWORD = 20  # IPMI 2.0, section 22.30
 
-_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]*)):(\d{1,5})")
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:\s]*)):([0-9]{1,5})")
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -25,7 +27,7 @@ def listen_address(text: str) -> tuple[str, int]:
 
 def port(text: str) -> int:
     """Return a port number."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65535):  # noqa: PLR2004 - the highest port there is
+    if not (_NUMBER.fullmatch(text) and 0 < int(text) <= 65535):  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
     return int(text)
 
@@ -34,8 +36,10 @@ def duration(text: str) -> float:
     """Return the seconds of a duration written like Prometheus does: ``500ms``, ``5s``, ``2m``."""
     match = _DURATION.fullmatch(text)
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a duration above zero, as in 500ms, 5s or 2m")
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a duration above zero and of a day at most, as in 500ms, 5s or 2m"
+        )
     return seconds
 
 
@@ -51,8 +55,10 @@ def node_order(text: str) -> tuple[str, ...]:
     """Return the figures that may stand for the node, best first."""
     names = tuple(text.split(","))
     if not set(names) <= set(NODE_SOURCES) or len(set(names)) != len(names):
-        expected = ",".join(NODE_SOURCES)
-        raise argparse.ArgumentTypeError(f"{text!r}: expected some of {expected}, each once, best first")
+        expected = f"expected some of {','.join(NODE_SOURCES)}, each once, best first"
+        if "hwmon" in names:
+            expected += "; hwmon's meters of the whole machine are acpi and psu, the sum of the power supplies"
+        raise argparse.ArgumentTypeError(f"{text!r}: {expected}")
     return names
 
 
@@ -65,7 +71,7 @@ def node_name(text: str) -> str:
 
 def cipher_suite(text: str) -> int:
     """Return the number of an IPMI cipher suite."""
-    if not (text.isascii() and text.isdigit() and int(text) <= 17):  # noqa: PLR2004 - IPMI 2.0, table 22-20
+    if not (_NUMBER.fullmatch(text) and int(text) <= 17):  # noqa: PLR2004 - IPMI 2.0, table 22-20
         raise argparse.ArgumentTypeError(f"{text!r}: expected a cipher suite from 0 to 17, mostly 3 or 17")
     return int(text)
 

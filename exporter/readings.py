@@ -36,12 +36,16 @@ class Reason(StrEnum):
     """It answered a figure that cannot be true."""
 
 
+def printable(text: str) -> str:
+    """Return text that can go to logs and terminals: no control character reaches them as such."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class SourceError(Exception):
     """A read that gave nothing: the named reason, and a sentence that says what to do."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        # It may quote a tool, and goes to logs and terminals: no control character may reach them as such.
-        detail = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in detail)
+        detail = printable(detail)  # it may quote a tool
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
@@ -79,12 +83,14 @@ class Failure:
 class Sample:
     """What one read of a source gave: figures, and the parts that failed beside them.
 
-    ``up`` is False when the source did answer, but not with power (a meter that says it is inactive).
+    ``up`` is False when the source did answer, but not with power (a meter that says it is inactive). ``age`` is by how
+    many seconds at most the figures are older than the end of the read.
     """
 
     readings: tuple[Reading, ...]
     failures: tuple[Failure, ...] = ()
     up: bool = True
+    age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +110,34 @@ class SourceState:
     reads: int
 
 
+class Kind(StrEnum):
+    """How a source contradicts another: a closed set, and the ``kind`` label of the disagreements."""
+
+    ABOVE_METER = "above_meter"
+    """Processors and memory draw more than this meter says the whole machine does."""
+    FROZEN = "frozen"
+    """Its figure stays the same to the last digit, though another source shows that the power has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Whether the node's figure by ``source`` contradicts another: None while that cannot be judged.
+
+    ``onsets`` counts how often it has begun to.
+    """
+
+    source: str
+    kind: Kind
+    holds: bool | None
+    onsets: int
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every source as it stands at one moment."""
 
     states: tuple[SourceState, ...]
+    disagreements: tuple[Disagreement, ...] = ()
 
     def figures(self, family: str) -> dict[tuple[str, ...], float]:
         """Return the figures of one family by their label values."""
@@ -123,12 +152,28 @@ class Snapshot:
         """Return what fails at ``source`` at present."""
         return tuple(failure for state in self.states if state.source == source for failure in state.failures)
 
+    def is_up(self, source: str) -> bool:
+        """Tell whether the newest read of ``source`` gave power."""
+        return any(state.up is True for state in self.states if state.source == source)
+
+    def is_frozen(self, source: str) -> bool:
+        """Tell whether the node's figure by ``source`` stands still while the power changes."""
+        return any(one.holds is True for one in self.disagreements if (one.source, one.kind) == (source, Kind.FROZEN))
+
+
+def _since_boot() -> float:
+    """Return seconds that no clock step bends and that run on while the machine is suspended (clock_gettime(2)).
+
+    CLOCK_MONOTONIC stands still then: after a night's sleep a figure of the evening would pass for one of this moment.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The two clocks: ``monotonic`` for spans (a clock step must not bend a watt), ``wall`` for timestamps."""
+    """The two clocks: ``monotonic`` for spans and ages, suspended time included, ``wall`` for timestamps."""
 
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = _since_boot
     wall: Callable[[], float] = time.time
 
 

@@ -11,18 +11,20 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from exporter.cross_check import CrossCheck, span
 from exporter.readings import Clock, Reason, Sample, Snapshot, SourceError
+from exporter.source_log import SourceLog
 from exporter.track import Track
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.readings import Source, SourceState
+    from exporter.readings import Source
 
 _log = logging.getLogger(__name__)
 
-_CHECK_SECONDS = 1.0
-_JOIN_SECONDS = 2.0
+_CHECK_SECONDS = 5.0
+_JOIN_SECONDS = 0.5
 
 
 class Sampler:
@@ -32,10 +34,11 @@ class Sampler:
         self._tracks = [Track(source) for source in sources]
         self._max_age = max_age
         self._clock = clock
+        self._cross_check = CrossCheck(span(sources))
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._told: dict[str, object] = {}
+        self._logs = {track.source.name: SourceLog(_log) for track in self._tracks}
 
     def start(self) -> None:
         """Begin to read."""
@@ -72,7 +75,8 @@ class Sampler:
         now = self._clock.monotonic()
         for track in self._tracks:
             track.check(now)
-        return Snapshot(tuple(track.state(now, self._max_age) for track in self._tracks))
+        states = tuple(track.state(now, self._max_age) for track in self._tracks)
+        return Snapshot(states, self._cross_check.state(now))
 
     def _run(self, track: Track) -> None:
         pause = 0.0
@@ -83,22 +87,25 @@ class Sampler:
             if self._stopping.is_set():
                 return  # a read that was cut short by our own ending is no failure of the source
             with self._changed:
-                track.finish(result, self._clock.monotonic(), self._clock.wall())
+                now = self._clock.monotonic()
+                track.finish(result, now, self._clock.wall())
+                snapshot = self._look()
+                for news in self._cross_check.observe(track.source.name, snapshot, now):
+                    _log.warning("%s", news)
                 pause = track.pause()
-                self._tell()
+                self._tell(snapshot)
 
     def _watch(self) -> None:
         while not self._stopping.wait(_CHECK_SECONDS):
+            now = self._clock.monotonic()
             with self._changed:
-                self._tell()
+                if any(track.overdue(now) for track in self._tracks):
+                    self._tell(self._look())
 
-    def _tell(self) -> None:
+    def _tell(self, snapshot: Snapshot) -> None:
         """Wake those who wait, and log what changed: once a change, however often the same thing fails."""
-        for state in self._look().states:
-            news = (state.up, frozenset((failure.reason, failure.labels) for failure in state.failures))
-            if state.up is not None and self._told.get(state.source) != news:
-                self._told[state.source] = news
-                _log_state(state)
+        for state in snapshot.states:
+            self._logs[state.source].tell(state)
         self._changed.notify_all()
 
 
@@ -110,11 +117,3 @@ def _read(source: Source) -> Sample | SourceError:
     except Exception as error:  # noqa: BLE001 - a fault of ours in one read must not end the source's thread
         _log.exception("source %s: unexpected error", source.name)
         return SourceError(Reason.PARSE, f"unexpected {type(error).__name__}: {error}")
-
-
-def _log_state(state: SourceState) -> None:
-    for failure in state.failures:
-        what = "part of it is missing" if state.up else "down"
-        _log.warning("source %s: %s: %s: %s", state.source, what, failure.reason, failure.detail)
-    if state.up and not state.failures:
-        _log.info("source %s: up", state.source)

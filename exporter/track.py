@@ -43,6 +43,11 @@ class Track:
             self._late = True
             self._fail((Failure(Reason.TIMEOUT, f"no end after {waited:.1f} s; still waiting for it"),))
 
+    def overdue(self, now: float) -> bool:
+        """Tell whether a read is under way that should have ended, and count it as `check` does."""
+        self.check(now)
+        return self._late
+
     def finish(self, result: Sample | SourceError, now: float, wall: float) -> None:
         """Take what the read gave. What comes after its time is dropped: it tells of an earlier moment.
 
@@ -57,7 +62,7 @@ class Track:
         if isinstance(result, SourceError):
             self._fail((Failure(result.reason, result.detail),))
             return
-        self._readings, self._read_at = result.readings, now
+        self._readings, self._read_at = result.readings, now - result.age
         if not result.up:
             self._fail(result.failures)
             self._downs = 0  # it answers: an energy counter's window must not grow until a wrap can hide in it

@@ -15,7 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from exporter.child import Slot, find_program
-from exporter.readings import Clock, Family, Reading, Reason, Sample, SourceError
+from exporter.readings import Clock, Failure, Family, Reading, Reason, Sample, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,11 +29,17 @@ AVERAGE_WATTS = "wattshift_powerstat_average_watts"
 WINDOW = 60
 """Samples in the rolling mean: what one run of the tool takes at least, and what people's scripts act on."""
 
+PAUSE = 5.0
+"""Seconds between two reads. Rows wait in the pipe meanwhile: being woken for each costs more than the row."""
+
 _COUNT = 3600  # samples a run; it allocates them all at the start
 _MOST_BYTES = 65536  # without a row among them; a program that says more is not the one we know
 _HEADER_WIDTH = 6  # it cuts column names to this
 _TIME = re.compile(r"\d\d:\d\d:\d\d|--:--:--")
 _PACKAGE = re.compile(r"pkg-(\d+)-?")
+_FIGURE = re.compile(r"[0-9]{1,9}\.[0-9]{2}")  # it prints %6.2f; nan, -N/A- and the like are none
+_MAY_REST = frozenset({"core", "uncore"})
+_GREETINGS = ("Running for", "Power measurements will start")  # no reason why it ended
 _ERRORS = (
     ("try running with root permission", Reason.PERMISSION, "run as root, or leave it: --no-collector.powerstat"),
     ("Exec format error", Reason.UNSUPPORTED, "a program for another kind of machine: reinstall powerstat"),
@@ -71,7 +77,7 @@ class Rows:
                     yield self._sample(words)
                 except SourceError as error:
                     yield error
-            elif words:
+            elif words and not line.startswith(_GREETINGS):
                 self.other = line.strip()
 
     def _sample(self, words: list[str]) -> dict[str, float]:
@@ -83,17 +89,16 @@ class Rows:
         for index, watts in cells.items():
             name = self._columns[index]
             # When a zone cannot be read, powerstat moves the next ones to the left and ends the row with zeros, so a
-            # zero where there was none before means that the row is out of place. Graphics may rest, though.
+            # zero means that the row may be out of place. Cores and graphics may rest, though, but cores that had
+            # work before are not seen to rest completely.
             if watts > 0:
                 self._above_zero.add(index)
-            elif name != "uncore" and index in self._above_zero:
-                raise SourceError(Reason.IMPLAUSIBLE, f"powerstat's column {name} fell to {watts} W: row left out")
+            elif name not in _MAY_REST or (name == "core" and index in self._above_zero):
+                raise SourceError(Reason.IMPLAUSIBLE, f"powerstat's column {name} shows {watts} W: row left out")
             if package := _PACKAGE.fullmatch(name):
                 _add(packages, package[1], name, watts)
         if not packages:
             raise SourceError(Reason.UNSUPPORTED, "powerstat shows no processor package (pkg-*) on this machine")
-        if not all(watts > 0 for watts in packages.values()):
-            raise SourceError(Reason.IMPLAUSIBLE, "powerstat shows 0 W for a processor package")
         return packages
 
 
@@ -112,13 +117,9 @@ def _add(packages: dict[str, float], number: str, name: str, watts: float) -> No
 
 
 def _number(cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
+    if not _FIGURE.fullmatch(cell):
         raise SourceError(Reason.PARSE, f"powerstat printed {cell!r} where watts belong")
-    return value
+    return float(cell)
 
 
 class Powerstat:
@@ -134,8 +135,6 @@ class Powerstat:
             ("package",),
         ),
     )
-    # powerstat itself keeps the time: a read waits for its next row.
-    interval = 0.0
 
     def __init__(
         self,
@@ -144,6 +143,8 @@ class Powerstat:
         clock: Clock,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
+        # powerstat itself keeps the time: a read takes the rows that it has printed, or waits for the next.
+        self.interval = PAUSE
         self.deadline = pace.deadline
         self._delay = pace.interval
         self._environment = {key: value for key, value in environment.items() if key != "IPMI_PASSWORD"}
@@ -158,6 +159,7 @@ class Powerstat:
         self._rows = Rows()
         self._window: deque[dict[str, float]] = deque(maxlen=WINDOW)
         self._last_at = -math.inf
+        self._heard_at = -math.inf
 
     def close(self) -> None:
         """Kill the powerstat that runs, if any."""
@@ -165,22 +167,25 @@ class Powerstat:
         self._slot.close()
 
     def read(self) -> Sample:
-        """Return the newest row, waiting for one, starting powerstat if none runs.
+        """Return the newest row, waiting if there is none, starting powerstat if none runs.
+
+        A row that cannot be trusted is an answer without power.
 
         Raises:
-            SourceError: no row came, or the newest cannot be trusted; when powerstat ended, its last words tell why.
+            SourceError: no row came; when powerstat ended, its last words tell why.
         """
         until = self._clock.monotonic() + self.deadline
         while True:
             if self._child is None:
                 self._child, self._rows, self._wordy = self._start(), Rows(), 0
+            age = self._clock.monotonic() - self._heard_at  # the rows there are may have been printed right after that
             try:
                 rows = self._hear(self._child, until - self._clock.monotonic())
             except SourceError:
                 self._end()
                 raise
             if rows:
-                return self._sample(rows)
+                return self._sample(rows, age)
             if rows is None:
                 status = self._end()
                 if status != 0 or not self._rows.any:
@@ -190,6 +195,7 @@ class Powerstat:
     def _hear(self, child: Child, seconds: float) -> list[dict[str, float] | SourceError] | None:
         """Return the rows that what it says next completes, None when it has ended."""
         part = child.read(seconds)
+        self._heard_at = self._clock.monotonic()
         if not part:
             return None
         rows = list(self._rows.feed(part.decode(errors="replace")))
@@ -207,7 +213,8 @@ class Powerstat:
             self._wait(self._closing, pause)
         argv = [stdbuf, "-oL", powerstat, "-R", "-D", "-n", f"{self._delay:g}", str(_COUNT)]
         child = self._slot.start(argv, self._environment, self.name)
-        self._next_start = self._clock.monotonic() + self._delay
+        self._heard_at = self._clock.monotonic()
+        self._next_start = self._heard_at + self._delay
         return child
 
     def _end(self) -> int:
@@ -217,22 +224,25 @@ class Powerstat:
         child.kill()
         return child.finish()
 
-    def _sample(self, rows: list[dict[str, float] | SourceError]) -> Sample:
+    def _sample(self, rows: list[dict[str, float] | SourceError], age: float) -> Sample:
         now = self._clock.monotonic()
-        if now - self._last_at > self.deadline:
+        if now - self._last_at > self.interval + self.deadline:
             self._window.clear()  # a mean over a hole would be a mean of two different times
         self._last_at = now
-        self._window += [row for row in rows if not isinstance(row, SourceError)]
-        newest = rows[-1]
-        if isinstance(newest, SourceError):
-            raise newest
+        good = [row for row in rows if not isinstance(row, SourceError)]
+        failures = tuple(Failure(row.reason, row.detail) for row in rows if isinstance(row, SourceError))
+        self._window += good
+        if not good:
+            # powerstat did answer, if badly: what it said before is no figure of now, and it is read on as ever.
+            return Sample((), failures, up=False, age=age)
+        newest = good[-1]  # all of them came after the last read, so none is older than ``age``
         readings = [Reading(WATTS, (package,), watts) for package, watts in newest.items()]
         if len(self._window) == WINDOW and all(row.keys() == newest.keys() for row in self._window):
             readings += [
                 Reading(AVERAGE_WATTS, (package,), math.fsum(row[package] for row in self._window) / WINDOW)
                 for package in newest
             ]
-        return Sample(tuple(readings))
+        return Sample(tuple(readings), failures, age=age)
 
 
 def _explain(status: int, words: str) -> SourceError:

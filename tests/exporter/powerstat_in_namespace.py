@@ -1,6 +1,7 @@
 """Run in a mount namespace: puts a powercap tree over /sys/class and reads the real powerstat over it.
 
-Arguments: the folder to put there, and the zone in it whose counter is to run. Prints the samples as JSON.
+Arguments: the folder to put there, the zone in it whose counter is to run, and the user to read as (a number).
+Prints the samples as JSON.
 """
 
 from __future__ import annotations
@@ -32,10 +33,14 @@ def run_counter(energy: Path, stop: threading.Event) -> None:
 
 def main() -> None:
     """Read, print, clean up."""
-    folder, zone = Path(sys.argv[1]), sys.argv[2]
+    folder, zone, user = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     subprocess.run(["mount", "--bind", str(folder), "/sys/class"], check=True)
+    powercap = Path("/sys/class/powercap") / zone
+    if user != os.geteuid():
+        os.chown(powercap, user, -1)  # the counter's thread gives up root as well
+        os.setuid(user)
     stop = threading.Event()
-    counter = threading.Thread(target=run_counter, args=(folder / "powercap" / zone / "energy_uj", stop))
+    counter = threading.Thread(target=run_counter, args=(powercap / "energy_uj", stop))
     counter.start()
     powerstat = Powerstat(Pace(interval=0.5, deadline=120.0), os.environ, Clock())
     try:

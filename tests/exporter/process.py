@@ -41,6 +41,11 @@ class Running:
                 self._listening.set()
         self._listening.set()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def metrics(self) -> str:
         """Return one scrape."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=_PATIENCE) as response:  # noqa: S310 - our own URL
@@ -57,6 +62,10 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, return the exit status."""
         self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end, return the exit status."""
         status = self._process.wait(_PATIENCE)
         self._reader.join()
         return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ from exporter.readings import Failure, Reason
 from exporter.settings import NODE_SOURCES
 from exporter.sources import dcmi, rapl
 from exporter.table import has_power, render
-from tests.exporter.process import run, serving
+from tests.exporter.process import PROGRAM, run, serving
 from tests.exporter.recordings import FIXTURES, POWERSTAT_TWO_SOCKETS, play_ipmitool, play_powerstat
 from tests.exporter.test_child import wait_for_end
-from tests.exporter.worlds import snapshot, write_zone
+from tests.exporter.worlds import snapshot, write_chip, write_zone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,18 +28,33 @@ NO_SENSORS = FIXTURES / "machines" / "no-sensors" / "sys"
 
 def test_read_without_any_sensor_says_why_and_fails(tmp_path: Path) -> None:
     """On a machine that can measure nothing: a reason for each source, no figure, exit status 1."""
-    done = run(str(tmp_path), ["read", "--path.sysfs", str(NO_SENSORS)])
+    done = run(str(tmp_path), ["read", "--path.sysfs", str(NO_SENSORS), "--no-collector.guests"])
 
     assert done.returncode == 1
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["SOURCE", "WHAT", "WATTS", "STATE"]
-    assert [line.split()[:4] for line in lines[1:4]] == [
+    assert [line.split()[:4] for line in lines[1:5]] == [
         ["rapl", "-", "-", "missing:"],
         ["dcmi", "-", "-", "missing:"],
+        ["hwmon", "-", "-", "missing:"],
         ["powerstat", "-", "-", "missing:"],
     ]
-    assert lines[4].split()[:3] == ["node", "-", "-"]
+    assert lines[5].split()[:3] == ["node", "-", "-"]
+
+
+def test_read_takes_an_acpi_meter_for_the_node_and_a_card_for_a_card(tmp_path: Path) -> None:
+    """A home server without BMC and RAPL still has a figure, with the source that its threshold has to name."""
+    sysfs = tmp_path / "sys"
+    write_chip(sysfs, 0, "amdgpu", "pci0000:00/0000:03:00.0", power1_label="PPT", power1_input=300_000_000)
+    write_chip(sysfs, 1, "power_meter", "ACPI000D:00", power1_average=205_000_000)
+    done = run(str(tmp_path), ["read", "--path.sysfs", str(sysfs), "--no-collector.guests"])
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "hwmon amdgpu/0000:03:00.0 PPT 300.00 up" in lines
+    assert "hwmon power_meter/ACPI000D:00 machine average 205.00 up" in lines
+    assert lines[-1] == "node by acpi 205.00 up"
 
 
 def test_read_takes_two_samples_so_that_energy_becomes_power(tmp_path: Path) -> None:
@@ -92,6 +108,11 @@ def test_the_table_shows_every_figure_and_every_reason() -> None:
     ]
     assert has_power(shown, ())
     assert not has_power(snapshot(), NODE_SOURCES)
+
+
+def test_a_core_that_rests_measures_no_power() -> None:
+    """Its counter may stand still, which is a figure of 0 W, but nobody can act on that."""
+    assert not has_power(snapshot([(rapl.WATTS, ("0", "", "core"), 0.0)]), NODE_SOURCES)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -182,3 +203,44 @@ def test_a_bad_flag_stops_it_before_anything_listens(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "argument --rapl.interval: 'fast': expected a duration" in done.stderr
     assert "listening" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["read", "doctor"])
+@pytest.mark.parametrize(("out", "why"), [(">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")])
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path, command: str, out: str, why: str) -> None:
+    """Exit status 74, which no verdict has, and no stack."""
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            f'"$@" {out}',
+            "sh",
+            PROGRAM,
+            command,
+            f"--path.sysfs={NO_SENSORS}",
+            f"--path.etc={tmp_path}",
+        ],
+        env={"PATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.stderr == f"wattshift-exporter: cannot write to standard output: {why}\n"
+    assert done.returncode == 74
+
+
+def test_a_name_that_the_terminal_s_encoding_lacks_is_spelled(tmp_path: Path) -> None:
+    """A name is no reason for a stack."""
+    done = subprocess.run(
+        [PROGRAM, "doctor", "--node=größe", f"--path.sysfs={NO_SENSORS}", f"--path.etc={tmp_path}"],
+        env={"PATH": str(tmp_path), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "called gr\\xf6\\xdfe" in done.stdout

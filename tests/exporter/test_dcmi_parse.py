@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from exporter.child import Ended
 from exporter.readings import Reason, SourceError
-from exporter.sources.dcmi import AVERAGE_WATTS, MAX_WATTS, MIN_WATTS, WATTS, PowerReading, parse
+from exporter.sources.dcmi import AVERAGE_WATTS, MAX_WATTS, MIN_WATTS, WATTS
+from exporter.sources.dcmi_answer import PowerReading, parse
 from tests.exporter.recordings import ipmitool
 
 ACTIVE = PowerReading({WATTS: 212, MIN_WATTS: 28, MAX_WATTS: 462, AVERAGE_WATTS: 201}, 3600, active=True)
 ZERO = dict.fromkeys((WATTS, MIN_WATTS, MAX_WATTS, AVERAGE_WATTS), 0)
+
+NO_SESSION = "Error: Unable to establish IPMI v2 / RMCP+ session"
 
 OLDER = """
     Instantaneous power reading:                   198 Watts
@@ -115,6 +118,11 @@ def test_enhanced_periods_are_words(text: str, seconds: int) -> None:
             Reason.MISSING,
         ),
         (
+            "Could not open device at /dev/ipmi0 or /dev/ipmi/0 or /dev/ipmidev/0: Operation not permitted",
+            0.03,
+            Reason.PERMISSION,
+        ),
+        (
             "Could not open device at /dev/ipmi0 or /dev/ipmi/0 or /dev/ipmidev/0: Permission denied",
             0.03,
             Reason.PERMISSION,
@@ -129,14 +137,40 @@ def test_enhanced_periods_are_words(text: str, seconds: int) -> None:
             0.03,
             Reason.TIMEOUT,
         ),
-        ("Error: Unable to establish IPMI v2 / RMCP+ session", 0.03, Reason.AUTH),
-        ("Error: Unable to establish IPMI v2 / RMCP+ session", 7.1, Reason.TIMEOUT),
+        ("> RAKP 2 HMAC is invalid\n" + NO_SESSION, 7.1, Reason.AUTH),
+        (
+            "RAKP 2 message indicates an error : unauthorized name\n" + NO_SESSION,
+            0.03,
+            Reason.AUTH,
+        ),
+        (
+            "> RAKP 4 message has invalid integrity check value\n" + NO_SESSION,
+            0.03,
+            Reason.AUTH,
+        ),
+        (
+            "Error in open session response message : no matching cipher suite\n\n" + NO_SESSION,
+            0.03,
+            Reason.AUTH,
+        ),
+        (
+            "Error in open session response message : insufficient resources for session\n\n" + NO_SESSION,
+            0.03,
+            Reason.BUSY,
+        ),
+        (
+            "Set Session Privilege Level to ADMINISTRATOR failed: Requested privilege level exceeds limit\n"
+            + NO_SESSION,
+            0.03,
+            Reason.PERMISSION,
+        ),
+        ("Error: Unable to establish IPMI v2 / RMCP+ session", 0.03, Reason.TIMEOUT),
         ("", 0.1, Reason.PARSE),
         ("\x00\xff nonsense", 0.1, Reason.PARSE),
     ],
 )
 def test_errors_have_their_reasons(text: str, seconds: float, expected: Reason) -> None:
-    """Each error text is one of the closed set; a refusal and silence have the same words but not the same time."""
+    """Each error text is one of the closed set; a refusal is told from silence by its words, however long it took."""
     assert reason(Ended(text, 1, seconds)) is expected
 
 

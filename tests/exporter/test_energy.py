@@ -29,23 +29,24 @@ def advance(meter: EnergyMeter, raw: int, span: int, now: float) -> Energy | Non
 def test_unwrapping_equals_a_counter_that_never_wraps(
     span: int, start: int, windows: list[tuple[float, float]]
 ) -> None:
-    """Whatever the load and wherever the counter stood, not one microjoule is lost or made up."""
+    """Whatever the load, if it does not leap, and wherever the counter stood: no microjoule is lost or made up."""
     meter, true, now = EnergyMeter(), start % span, 50.0
     meter.advance(true % span, span, now)
-    used = 0
-    for seconds, watts in windows:
-        step = int(watts * seconds * 1e6)
+    used, most = 0, 1999.0
+    for seconds, wanted in windows:
+        step = int(min(wanted, most) * seconds * 1e6)
+        most = 3 * step / 1e6 / seconds + 49
         used, true, now = used + step, true + step, now + seconds
         energy = meter.advance(true % span, span, now)
         assert energy.microjoules == used
         assert energy.watts == pytest.approx(step / 1e6 / seconds, rel=1e-6)
 
 
-@given(span=SPANS, raws=st.lists(st.tuples(st.integers(-10, 10**12), st.floats(0, 10**4)), max_size=40))
-def test_the_total_never_falls_and_power_is_never_absurd(span: int, raws: list[tuple[int, float]]) -> None:
-    """Whatever the counter shows, resets and nonsense included, the total only grows and no window exceeds 2 kW."""
+@given(st.lists(st.tuples(st.integers(-10, 10**12), SPANS | st.integers(0, 10**12), st.floats(0, 10**4)), max_size=40))
+def test_the_total_never_falls_and_power_is_never_absurd(readings: list[tuple[int, int, float]]) -> None:
+    """Whatever counter and range say, resets and nonsense too, the total only grows and no window exceeds 2 kW."""
     meter, now, total = EnergyMeter(), 0.0, 0
-    for raw, seconds in raws:
+    for raw, span, seconds in readings:
         now += seconds
         energy = advance(meter, raw, span, now)
         if energy is not None:
@@ -85,6 +86,39 @@ def test_a_reset_is_not_taken_for_a_wrap() -> None:
     assert meter.advance(50_000_000, 262_143_328_850, 6.0).microjoules == 50_000_000
 
 
+def test_a_reset_near_the_end_of_the_range_is_not_taken_for_a_wrap() -> None:
+    """By the range alone it could be 1106 W; but 100 W were drawn just before."""
+    meter, span = EnergyMeter(), 65_532_610_987
+    meter.advance(60_000_000_000, span, 0.0)
+    meter.advance(60_500_000_000, span, 5.0)
+    with pytest.raises(SourceError, match="it was reset"):
+        meter.advance(500_000_000, span, 10.0)
+
+    assert meter.advance(1_000_000_000, span, 15.0) == Energy(1_000_000_000, 100.0)
+
+
+@pytest.mark.parametrize(("watts", "believed"), [(349, True), (351, False)])
+def test_a_wrap_under_a_growing_load_is_believed_within_reason(watts: int, believed: bool) -> None:  # noqa: FBT001 - a parameter of the test's, given by name
+    """Three times the power before and 50 W more may be a load that came; beyond that a fall is a reset."""
+    meter, span = EnergyMeter(), 65_532_610_987
+    meter.advance(span - 500_000_000, span, 0.0)
+    meter.advance(span, span, 5.0)
+    energy = advance(meter, watts * 5_000_000, span, 10.0)
+
+    assert energy == (Energy(500_000_000 + watts * 5_000_000, watts) if believed else None)
+
+
+def test_a_range_that_changes_starts_anew() -> None:
+    """A smaller range while the counter falls is no negative power; what was counted so far stands."""
+    meter = EnergyMeter()
+    meter.advance(900_000_000_000, 10**12, 0.0)
+    meter.advance(900_100_000_000, 10**12, 5.0)
+    with pytest.raises(SourceError, match="range changed"):
+        meter.advance(100_000_000, 65_532_610_987, 10.0)
+
+    assert meter.advance(150_000_000, 65_532_610_987, 15.0) == Energy(150_000_000, 10.0)
+
+
 def test_no_time_between_two_readings_gives_no_power() -> None:
     """A window of no length has no mean."""
     meter = EnergyMeter()
@@ -92,3 +126,59 @@ def test_no_time_between_two_readings_gives_no_power() -> None:
 
     assert meter.advance(200, 10**9, 1.0).watts is None
     assert meter.advance(300, 10**9, 1.001).microjoules == 200
+
+
+def test_a_fall_after_a_long_pause_is_not_guessed_at() -> None:
+    """After a suspend the counter may have been reset or have wrapped: counting starts anew, the total stands."""
+    meter, span = EnergyMeter(longest_window=12.0), 262_143_328_850
+    meter.advance(255_000_000_000, span, 0.0)
+    meter.advance(255_050_000_000, span, 5.0)
+    with pytest.raises(SourceError, match="has wrapped or was reset"):
+        meter.advance(1_000_000_000, span, 25.0)
+
+    assert meter.advance(1_100_000_000, span, 30.0) == Energy(150_000_000, 20.0)
+
+
+def test_a_rise_after_a_long_pause_is_counted() -> None:
+    """A counter that went on, for no longer than a wrap takes, has lost nothing; its mean is no present power."""
+    meter = EnergyMeter(longest_window=12.0)
+    meter.advance(0, 262_143_328_850, 0.0)
+
+    assert meter.advance(2_000_000_000, 262_143_328_850, 100.0) == Energy(2_000_000_000, None)
+    assert meter.advance(2_060_000_000, 262_143_328_850, 112.0) == Energy(2_060_000_000, 5.0)
+
+
+@given(
+    span=SPANS,
+    gap=st.floats(min_value=12.01, max_value=10**6),
+    before=st.integers(0, 65_000_000_000),
+    after=st.integers(0, 65_000_000_000),
+)
+def test_no_suspend_makes_energy_up(span: int, gap: float, before: int, after: int) -> None:
+    """Whether a suspend left the counter running, stopped or at zero, no more is counted than it visibly rose by."""
+    meter = EnergyMeter(longest_window=12.0)
+    meter.advance(before, span, 0.0)
+    energy = advance(meter, after, span, gap)
+
+    assert energy is None or energy.microjoules == after - before
+
+
+def test_another_counter_adds_nothing_by_its_place() -> None:
+    """When a zone is read by another counter, that one's value is only where counting goes on from."""
+    meter, span = EnergyMeter(), 10**11
+    meter.advance(0, span, 0.0)
+    meter.advance(10_000_000, span, 1.0)
+    meter.start_anew()
+
+    assert meter.advance(90_000_000_000, span, 2.0) == Energy(10_000_000, None)
+    assert meter.advance(90_005_000_000, span, 3.0) == Energy(15_000_000, 5.0)
+
+
+def test_integers_stay_exact_for_years() -> None:
+    """A counter whose every window adds one microjoule loses none after ten years at a kilowatt."""
+    meter, span = EnergyMeter(), 2**63
+    ten_years = 1000 * 10**6 * 86_400 * 3_650
+    meter.advance(0, span, 0.0)
+    meter.advance(ten_years, span, 86_400.0 * 3_650)
+
+    assert meter.advance(ten_years + 1, span, 86_400.0 * 3_650 + 1).microjoules == ten_years + 1

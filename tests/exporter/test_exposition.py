@@ -11,7 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from exporter import __version__
 from exporter.exposition import Exposition
-from exporter.readings import Reason, Snapshot, SourceState
+from exporter.readings import Disagreement, Kind, Reason, Snapshot, SourceState
 from exporter.settings import NODE_SOURCES
 from exporter.sources import dcmi, rapl
 from tests.exporter.worlds import POWER, snapshot
@@ -87,6 +87,33 @@ def test_health_is_shown_as_far_as_it_is_known() -> None:
         if name == "wattshift_source_errors_total" and dict(labels)["source"] == "dcmi"
     }
     assert counters == {reason.value: 3.0 if reason is Reason.AUTH else 0.0 for reason in Reason}
+
+
+def test_a_disagreement_is_shown_while_it_can_be_judged_and_counted_always() -> None:
+    """0, 1, or absent; the counter stays."""
+    found = render(
+        Snapshot(
+            (),
+            (
+                Disagreement("dcmi", Kind.ABOVE_METER, holds=True, onsets=2),
+                Disagreement("dcmi", Kind.FROZEN, holds=False, onsets=0),
+                Disagreement("acpi", Kind.FROZEN, holds=None, onsets=1),
+            ),
+        )
+    )
+    shown = {
+        (name.removeprefix("wattshift_source_"), dict(labels)["source"], dict(labels)["kind"]): value
+        for (name, labels), value in found.items()
+        if "disagreement" in name
+    }
+
+    assert shown == {
+        ("disagreement", "dcmi", "above_meter"): 1.0,
+        ("disagreement", "dcmi", "frozen"): 0.0,
+        ("disagreements_total", "dcmi", "above_meter"): 2.0,
+        ("disagreements_total", "dcmi", "frozen"): 0.0,
+        ("disagreements_total", "acpi", "frozen"): 1.0,
+    }
 
 
 def test_the_version_shown_is_that_of_the_distribution() -> None:

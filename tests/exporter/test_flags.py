@@ -30,6 +30,17 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     assert "." not in given.node
 
 
+def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A service's log shows what is wrong, and not every flag there is."""
+    with pytest.raises(SystemExit) as ended:
+        parse(["--bogus"], {})
+
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "wattshift-exporter: error: unrecognized arguments: --bogus (--help lists the flags)\n"
+    )
+
+
 @pytest.mark.parametrize(
     "argv", [["read", "--node", "a"], ["--node", "a", "read"], ["--node=a", "read", "--max-age=40s"]]
 )
@@ -46,33 +57,41 @@ def test_every_flag_reaches_its_setting(tmp_path: Path) -> None:
     secret.write_text("pass word\n")
     argv = (
         "--web.listen-address=[::1]:9000 --node=pve2 --log.level=debug --max-age=90s --node-power.order=psys,rapl "
-        f"--path.sysfs={tmp_path} --path.procfs={tmp_path} --path.run={tmp_path} --no-collector.powerstat "
-        "--rapl.interval=500ms --rapl.deadline=1s --dcmi.interval=1m --dcmi.deadline=4s "
-        "--powerstat.interval=2s --powerstat.deadline=9s --dcmi.host=bmc --dcmi.port=6230 --dcmi.user=admin "
-        f"--dcmi.password-file={secret} --dcmi.cipher-suite=17 --dcmi.privilege=OPERATOR"
+        f"--web.config.file={tmp_path}/web.yml "
+        f"--path.sysfs={tmp_path} --path.procfs={tmp_path} --path.run={tmp_path} --path.pve={tmp_path} "
+        "--no-collector.powerstat --rapl.interval=500ms --rapl.deadline=1s --dcmi.interval=1m --dcmi.deadline=4s "
+        "--powerstat.interval=2s --powerstat.deadline=9s --guests.interval=3s --guests.deadline=1s "
+        "--hwmon.interval=4s --hwmon.deadline=3s "
+        "--dcmi.host=bmc --dcmi.port=6230 --dcmi.user=admin "
+        f"--dcmi.password-file={secret} --dcmi.cipher-suite=17 --dcmi.privilege=OPERATOR --dcmi.accept-inactive"
     ).split()
 
     assert settings(*argv, environment=PASSWORD) == Settings(
         node="pve2",
         listen_host="::1",
         listen_port=9000,
+        web_config=tmp_path / "web.yml",
         sysfs=tmp_path,
         procfs=tmp_path,
         run=tmp_path,
-        collectors=frozenset({"rapl", "dcmi"}),
+        pve=tmp_path,
+        collectors=frozenset({"rapl", "dcmi", "hwmon", "guests"}),
         rapl=Pace(0.5, 1.0),
         dcmi=Pace(60.0, 4.0),
+        hwmon=Pace(4.0, 3.0),
         powerstat=Pace(2.0, 9.0),
+        guests=Pace(3.0, 1.0),
         max_age=90.0,
         node_order=("psys", "rapl"),
         bmc=Bmc("bmc", 6230, "admin", "pass word", 17, "OPERATOR"),
+        dcmi_accept_inactive=True,
         log_level="debug",
     )
 
 
 def test_a_collector_can_be_named_off_and_on() -> None:
     """The last word counts."""
-    assert settings("--no-collector.rapl").collectors == {"dcmi", "powerstat"}
+    assert settings("--no-collector.rapl").collectors == {"dcmi", "hwmon", "powerstat", "guests"}
     assert "rapl" in settings("--no-collector.rapl", "--collector.rapl").collectors
 
 
@@ -111,7 +130,8 @@ def test_listen_addresses(text: str, address: tuple[str, int]) -> None:
         ("--dcmi.deadline", "-1s", "a duration above zero"),
         ("--max-age", "soon", "a duration above zero"),
         ("--path.sysfs", "/no/such/folder", "a folder that exists"),
-        ("--node-power.order", "dcmi,wall", "some of dcmi,psys,rapl,powerstat"),
+        ("--node-power.order", "dcmi,wall", "some of dcmi,acpi,psu,psys,rapl,powerstat"),
+        ("--node-power.order", "dcmi,hwmon", "hwmon's meters of the whole machine are acpi and psu"),
         ("--node-power.order", "dcmi,dcmi", "each once"),
         ("--node", " ", "the node's name"),
         ("--log.level", "loud", "'debug', 'info', 'warning', 'error'"),
@@ -141,6 +161,7 @@ def test_a_bad_value_is_named_with_what_was_expected(
     ("argv", "environment", "words"),
     [
         (["--dcmi.user=admin"], {}, ["--dcmi.user", "expected --dcmi.host"]),
+        (["--dcmi.host=bmc", "--dcmi.interface=usb"], {"IPMI_PASSWORD": "x"}, ["--dcmi.interface", "leave out"]),
         (["--dcmi.host=bmc"], {}, ["--dcmi.host", "--dcmi.password-file or IPMI_PASSWORD"]),
         (["--dcmi.host=bmc"], {"IPMI_PASSWORD": "x" * 21}, ["IPMI_PASSWORD", "1 to 20 bytes"]),
         (["--dcmi.host=bmc"], {"IPMI_PASSWORD": ""}, ["IPMI_PASSWORD", "1 to 20 bytes"]),
@@ -169,7 +190,7 @@ def test_flags_that_do_not_fit_together(
         (["--dcmi.interval=22s"], ["--dcmi.interval", "--max-age", "above 30s"]),
         (["--max-age=7s", "--no-collector.dcmi"], ["--rapl.interval", "--max-age"]),
         (["--powerstat.interval=10s"], ["--powerstat.interval", "--powerstat.deadline", "above 10s"]),
-        (["--powerstat.deadline=30s"], ["--powerstat.deadline", "--max-age", "above 30s"]),
+        (["--powerstat.deadline=30s"], ["--powerstat.deadline", "--max-age", "above 40s"]),
     ],
 )
 def test_figures_may_not_grow_too_old_between_two_reads(

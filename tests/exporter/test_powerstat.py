@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporter.readings import Clock, Reason, SourceError
 from exporter.settings import Pace
-from exporter.sources.powerstat import AVERAGE_WATTS, WATTS, WINDOW, Powerstat
+from exporter.sources.powerstat import AVERAGE_WATTS, PAUSE, WATTS, WINDOW, Powerstat
+from exporter.track import Track
 from tests.exporter.recordings import POWERSTAT_MMIO, play_powerstat, write_program
 from tests.exporter.test_child import wait_for_end
 from tests.exporter.worlds import ManualClock
@@ -89,7 +92,7 @@ def test_there_is_no_mean_before_its_window_is_full(tmp_path: Path) -> None:
 
 
 def test_a_mean_does_not_reach_over_a_hole(tmp_path: Path) -> None:
-    """After a pause longer than the deadline the window starts anew, though the child ran on."""
+    """After more than a pause and the deadline the window starts anew, though the child ran on."""
     fifo = tmp_path / "more"
     os.mkfifo(fifo)
     play_rows(tmp_path, *[50.0] * WINDOW, then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
@@ -98,7 +101,7 @@ def test_a_mean_does_not_reach_over_a_hole(tmp_path: Path) -> None:
     sample = powerstat.read()
     while not figures(sample, AVERAGE_WATTS):
         sample = powerstat.read()
-    clock.advance(61)
+    clock.advance(66)
     fifo.write_text(ROW.format(70.0) + "\n")
     sample = powerstat.read()
     end(powerstat)
@@ -246,16 +249,90 @@ def test_closing_ends_the_pause_before_the_next_run(tmp_path: Path) -> None:
     assert reason(powerstat) in {Reason.BUSY, Reason.PARSE}  # it may have been killed before it ended by itself
 
 
-def test_a_row_that_cannot_be_trusted_leaves_the_child_running(tmp_path: Path) -> None:
-    """One bad row is one error; the next row counts again, from the same run."""
+def test_a_row_that_cannot_be_trusted_replaces_the_one_before_and_leaves_the_child_running(tmp_path: Path) -> None:
+    """One bad row is one error, and an answer: no figure stands, no pause grows; the next of the same run counts."""
     fifo = tmp_path / "more"
     os.mkfifo(fifo)
-    play_rows(tmp_path, 0.0, then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
+    more = shlex.quote(str(fifo))
+    play_rows(tmp_path, 41.0, then=f"cat {more}; cat {more}; cat {more}; exec sleep 600")
     powerstat = source(tmp_path, ManualClock())
+    track = Track(powerstat)
 
-    assert reason(powerstat) is Reason.IMPLAUSIBLE
+    def read() -> dict[tuple[str, ...], float]:
+        track.begin(0.0)
+        track.finish(powerstat.read(), 0.0, 0.0)
+        return {reading.labels: reading.value for reading in track.state(0.0, 30.0).readings}
+
+    assert read() == {("0",): 41.0}
+    for bad, why in ((0.0, Reason.IMPLAUSIBLE), (math.nan, Reason.PARSE)):
+        fifo.write_text(ROW.format(bad) + "\n")
+        assert read() == {}
+        assert [failure.reason for failure in track.state(0.0, 30.0).failures] == [why]
+        assert track.pause() == PAUSE
     fifo.write_text(ROW.format(40.0) + "\n")
-    assert figures(powerstat.read(), WATTS) == {("0",): 40.0}
+    assert read() == {("0",): 40.0}
+    end(powerstat)
+
+
+def test_each_bad_row_among_good_ones_is_counted_and_hides_none(tmp_path: Path) -> None:
+    """Of the rows that waited, the newest good one is the figure, wherever the bad ones stand."""
+    fifo = tmp_path / "more"
+    os.mkfifo(fifo)
+    play_rows(tmp_path, 40.0, then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
+    powerstat = source(tmp_path, ManualClock())
+    powerstat.read()
+    fifo.write_text("".join(ROW.format(watts) + "\n" for watts in (0.0, 41.0, math.nan, 42.0, 0.0)))
+    sample = powerstat.read()
+    end(powerstat)
+
+    assert sample.up
+    assert figures(sample, WATTS) == {("0",): 42.0}
+    assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE, Reason.PARSE, Reason.IMPLAUSIBLE]
+
+
+def test_rows_without_end_fill_the_pipe_and_no_more(tmp_path: Path) -> None:
+    """A tool that prints rows as fast as it can costs one read in each pause, of what the pipe holds."""
+    row = shlex.quote(ROW.format(41.0))
+    write_program(tmp_path, "powerstat", f"echo {shlex.quote(HEADER)}; exec yes {row}")
+    powerstat = source(tmp_path, ManualClock())
+    track = Track(powerstat)
+    for _ in range(5):
+        track.begin(0.0)
+        track.finish(powerstat.read(), 0.0, 0.0)
+        assert track.pause() == PAUSE
+    end(powerstat)
+
+    assert track.state(0.0, 30.0).readings[0].value == 41.0
+
+
+def test_rows_that_waited_are_all_in_the_mean_and_as_old_as_they_may_be(tmp_path: Path) -> None:
+    """Nothing is lost between two reads; and a row that may have been printed right after the last is no new one."""
+    fifo = tmp_path / "more"
+    os.mkfifo(fifo)
+    play_rows(tmp_path, *[40.0] * (WINDOW - 5), then=f"cat {shlex.quote(str(fifo))}; exec sleep 600")
+    clock = ManualClock()
+    powerstat = source(tmp_path, clock)
+    assert powerstat.read().age == 0.0
+    fifo.write_text("".join(ROW.format(watts) + "\n" for watts in (41.0, 42.0, 43.0, 44.0, 50.0)))
+    clock.advance(5)
+    sample = powerstat.read()
+    end(powerstat)
+
+    assert figures(sample, WATTS) == {("0",): 50.0}
+    assert figures(sample, AVERAGE_WATTS) == {("0",): pytest.approx((40 * 55 + 41 + 42 + 43 + 44 + 50) / 60)}
+    assert sample.age == 5.0
+
+
+def test_a_dead_powerstat_is_replaced(tmp_path: Path) -> None:
+    """Killed from outside, it is started anew: one read tells of the end, the next has a row."""
+    play_powerstat(tmp_path, POWERSTAT_MMIO, tmp_path / "pid")
+    powerstat = source(tmp_path, ManualClock())
+    while figures(powerstat.read(), WATTS) != {("0",): 40.25}:
+        pass
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+    assert reason(powerstat) is Reason.PARSE
+    assert powerstat.read().up
     end(powerstat)
 
 

@@ -24,12 +24,30 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_real_rows_become_samples(tmp_path: Path, toolbox: Toolbox) -> None:
-    """A counter that runs at 40 W is read as 40 W, from rows that come while the child lives; its total is not used."""
+def namespace(*, root: bool) -> tuple[list[str], int]:
+    """Return how to get a mount namespace, by whoever runs the tests, and the user in it to read as."""
+    if os.geteuid() == 0:
+        return ["unshare", "--mount"], 0 if root else 65534
+    if root:
+        return ["unshare", "--mount", "--map-root-user"], 0
+    return ["unshare", "--mount", "--map-current-user", "--keep-caps"], os.geteuid()
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_real_rows_become_samples(tmp_path: Path, toolbox: Toolbox, *, root: bool) -> None:
+    """A counter that runs at 40 W is read as 40 W, by root from its rows of twelve columns and by others from nine."""
     zone = write_zone(tmp_path, "intel-rapl-mmio:0", "package-0", 0)
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    unshare, user = namespace(root=root)
     done = subprocess.run(
-        [*namespace, sys.executable, "-m", "tests.exporter.powerstat_in_namespace", tmp_path / "class", zone.name],
+        [
+            *unshare,
+            sys.executable,
+            "-m",
+            "tests.exporter.powerstat_in_namespace",
+            tmp_path / "class",
+            zone.name,
+            str(user),
+        ],
         cwd=ROOT,
         env=os.environ | {"PATH": f"{toolbox.find('powerstat').parent}:{os.environ['PATH']}"},
         capture_output=True,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from exporter.readings import Clock, Reason, Sample, SourceError
+from exporter.readings import Clock, Kind, Reading, Reason, Sample, SourceError
 from exporter.sampler import Sampler
+from exporter.sources import dcmi, rapl
 from tests.exporter.worlds import POWER, FakeSource, ManualClock, power
 
 if TYPE_CHECKING:
@@ -167,3 +169,52 @@ def test_closing_ends_every_source_and_thread() -> None:
     assert fine.closed
     assert threading.active_count() == before
     assert of(sampler.snapshot(), "waiting").up is None
+
+
+def test_suspended_time_counts() -> None:
+    """Ages are taken by the clock that runs on while the machine sleeps, or an evening's watts would pass for fresh."""
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    now = Clock().monotonic()
+
+    assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_a_disagreement_is_logged_and_counted_once_whoever_looks(caplog: pytest.LogCaptureFixture) -> None:
+    """The sampler compares what finished reads gave; it makes no difference how often a snapshot is taken."""
+    clock = ManualClock()
+    turns = {"dcmi": threading.Semaphore(0), "rapl": threading.Semaphore(0)}
+    package = ("0", "", "package")
+
+    def bmc() -> Sample:
+        turns["dcmi"].acquire()
+        return Sample((Reading(dcmi.WATTS, ("local",), 40.0),))
+
+    def processor() -> Sample:
+        turns["rapl"].acquire()
+        return Sample((Reading(rapl.JOULES, package, 1.0), Reading(rapl.WATTS, package, 90.0)))
+
+    sampler = Sampler(
+        [
+            FakeSource(bmc, "dcmi", interval=0.0, deadline=20.0),
+            FakeSource(processor, "rapl", interval=0.0, deadline=20.0),
+        ],
+        30.0,
+        clock.clock,
+    )
+    sampler.start()
+    for count in range(1, 31):
+        for name, turn in turns.items():
+            turn.release()
+            sampler.wait_until(lambda snapshot, name=name, count=count: of(snapshot, name).reads == count)  # type: ignore[misc]
+        sampler.snapshot()
+        clock.advance(10.0)
+    found = {(one.source, one.kind): (one.holds, one.onsets) for one in sampler.snapshot().disagreements}
+    for turn in turns.values():
+        turn.release(1000)  # so that no read waits while the sampler closes
+    sampler.close()
+
+    assert found["dcmi", Kind.ABOVE_METER] == (True, 1)
+    told = [record for record in caplog.records if "above_meter" in record.getMessage()]
+    assert len(told) == 1
+    assert "90.0 W" in told[0].getMessage()
+    assert "40.0 W" in told[0].getMessage()

@@ -12,7 +12,8 @@ import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from exporter.exposition import Exposition
-from exporter.server import MetricsServer
+from exporter.web.pages import site
+from exporter.web.server import WebServer
 from tests.exporter.worlds import POWER, snapshot
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def look() -> Snapshot:
 
 
 @pytest.fixture
-def server() -> Iterator[MetricsServer]:
+def server() -> Iterator[WebServer]:
     """A server on a free port of the loopback."""
     registry = CollectorRegistry()
     Exposition("<pve2>", (POWER,), (), look).register(registry)
-    running = MetricsServer("127.0.0.1", 0, registry, "<pve2>")
+    running = WebServer("127.0.0.1", 0, site(registry, "<pve2>"))
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
     yield running
@@ -43,7 +44,7 @@ def server() -> Iterator[MetricsServer]:
 
 
 @pytest.fixture
-def connection(server: MetricsServer) -> Iterator[http.client.HTTPConnection]:
+def connection(server: WebServer) -> Iterator[http.client.HTTPConnection]:
     """A connection to it, which stays open from one request to the next."""
     url = urlsplit(server.url)
     connected = http.client.HTTPConnection(url.hostname or "", url.port)
@@ -60,17 +61,14 @@ def get(
     return response.status, response.headers["Content-Type"], response.read().decode()
 
 
-def test_metrics_in_the_format_asked_for(connection: http.client.HTTPConnection) -> None:
-    """OpenMetrics when it is wanted, the plain text format otherwise, on one connection."""
-    status, kind, body = get(connection, "/metrics?x=1")
-    assert status == 200
-    assert kind.startswith("text/plain; version=0.0.4")
-    assert 'wattshift_fake_watts{node="<pve2>",part="all"} 40.0' in body
+@pytest.mark.parametrize("accept", ["", "*/*", OPENMETRICS])
+def test_metrics_in_the_format_that_every_scraper_takes(connection: http.client.HTTPConnection, accept: str) -> None:
+    """Plain text, and named so: one that would rather have another format goes by the name."""
+    status, kind, body = get(connection, "/metrics?x=1", accept)
 
-    status, kind, body = get(connection, "/metrics", OPENMETRICS)
     assert status == 200
-    assert kind.startswith("application/openmetrics-text")
-    assert body.endswith("# EOF\n")
+    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'wattshift_fake_watts{node="<pve2>",part="all"} 40.0' in body
 
 
 def test_head_has_the_headers_and_no_body(connection: http.client.HTTPConnection) -> None:
@@ -95,7 +93,7 @@ def test_other_paths_and_methods_are_refused(connection: http.client.HTTPConnect
     assert get(connection, "/metrics", method="DELETE")[0] == 501
 
 
-def test_a_request_target_that_is_no_url_is_a_bad_request(server: MetricsServer) -> None:
+def test_a_request_target_that_is_no_url_is_a_bad_request(server: WebServer) -> None:
     """A target that cannot be taken apart gets an answer, and no traceback."""
     with socket.create_connection(("127.0.0.1", server.server_address[1])) as client:
         client.sendall(b"GET http://[bad/metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -105,9 +103,7 @@ def test_a_request_target_that_is_no_url_is_a_bad_request(server: MetricsServer)
     assert status.startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_client_that_says_nothing_holds_up_nobody(
-    server: MetricsServer, connection: http.client.HTTPConnection
-) -> None:
+def test_a_client_that_says_nothing_holds_up_nobody(server: WebServer, connection: http.client.HTTPConnection) -> None:
     """Each connection has its own thread."""
     with socket.create_connection(("127.0.0.1", server.server_address[1])) as silent:
         silent.sendall(b"GET /met")
@@ -118,7 +114,7 @@ def test_a_client_that_says_nothing_holds_up_nobody(
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "", "localhost"])
 def test_where_it_listens_is_told(host: str) -> None:
     """With port 0 the kernel chooses, and the URL says what; every address means both protocols."""
-    server = MetricsServer(host, 0, CollectorRegistry(), "n")
+    server = WebServer(host, 0, {})
     url = urlsplit(server.url)
     for reachable in ["127.0.0.1", "::1"] if not host else [host]:
         socket.create_connection((reachable, url.port or 0)).close()
@@ -127,7 +123,17 @@ def test_where_it_listens_is_told(host: str) -> None:
     assert url.port
 
 
-def test_an_address_in_use_is_an_error(server: MetricsServer) -> None:
+def test_it_stops_at_once_and_answers_no_more(server: WebServer) -> None:
+    """Stopping waits for no tick of a clock; whoever connects afterwards is refused."""
+    url = urlsplit(server.url)
+    server.shutdown()
+    server.server_close()
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((url.hostname, url.port or 0))
+
+
+def test_an_address_in_use_is_an_error(server: WebServer) -> None:
     """Two exporters cannot share an address."""
     with pytest.raises(OSError, match="in use"):
-        MetricsServer("127.0.0.1", server.server_address[1], CollectorRegistry(), "n")
+        WebServer("127.0.0.1", server.server_address[1], {})

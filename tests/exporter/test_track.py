@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +57,15 @@ def test_figures_outlive_a_failed_read_but_not_their_age() -> None:
     assert record.state(130.4, 30.0).readings
     assert record.state(130.6, 30.0).readings == ()
     assert record.state(130.4, 30.0).last_success == 1e9 + 100
+
+
+def test_figures_that_were_old_when_they_were_read_go_the_sooner() -> None:
+    """Their age counts from when they were true, not from when they were read."""
+    record = track()
+    step(record, replace(power(42.0), age=5.0), 100.0)
+
+    assert record.state(125.4, 30.0).readings
+    assert record.state(125.6, 30.0).readings == ()
 
 
 def test_an_answer_without_power_replaces_the_figures() -> None:
@@ -130,3 +141,32 @@ def test_the_pause_grows_while_a_source_is_down(interval: float, downs: int) -> 
     assert max(pauses) <= max(interval, 60.0)
     step(record, power(1.0), 1000.0)
     assert record.pause() == interval
+
+
+RESULTS = st.sampled_from(
+    [power(1.0), power(2.0), MISSING, Sample((), (Failure(Reason.INACTIVE, "off"),), up=False), None]
+)
+
+
+@given(
+    st.lists(st.tuples(RESULTS, st.floats(0, 10), st.floats(0, 40)), max_size=30),
+    st.floats(0, 100_000),
+    st.floats(1, 60),
+)
+def test_nothing_older_than_its_age_is_ever_shown(
+    reads: list[tuple[Sample | SourceError | None, float, float]], asleep: float, max_age: float
+) -> None:
+    """Whatever reads give, however long they take or hang (None), and however long the machine sleeps at last."""
+    record, now = track(), 100.0
+    answered: list[tuple[float, Sample]] = []
+    for result, length, pause in reads:
+        record.begin(now)
+        now += length
+        if result is not None:
+            record.finish(result, now, wall=1e9)
+            if isinstance(result, Sample) and length <= 3.0:
+                answered.append((now, result))
+        now += pause
+        for moment in (now, now + asleep):
+            fresh = [sample for at, sample in answered[-1:] if moment - at <= max_age]
+            assert record.state(moment, max_age).readings == (fresh[0].readings if fresh else ())

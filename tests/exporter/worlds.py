@@ -67,6 +67,21 @@ def write_zone(sysfs: Path, directory: str, name: str, energy: object, span: obj
     return zone
 
 
+def write_chip(sysfs: Path, number: int, name: str | None, device: str | None, **files: object) -> Path:
+    """Write one chip, and the device it belongs to; return its folder."""
+    chip = sysfs / "class" / "hwmon" / f"hwmon{number}"
+    chip.mkdir(parents=True)
+    if device is not None:
+        home = sysfs / "devices" / device
+        home.mkdir(parents=True, exist_ok=True)
+        (chip / "device").symlink_to(home)
+    if name is not None:
+        (chip / "name").write_text(f"{name}\n")
+    for file, text in files.items():
+        (chip / file).write_text(f"{text}\n")
+    return chip
+
+
 def snapshot(
     readings: Iterable[tuple[str, tuple[str, ...], float]] = (), failures: Iterable[tuple[str, Failure]] = ()
 ) -> Snapshot:

@@ -1,0 +1,1 @@
+"""The way out: pages over HTTP."""

@@ -1,0 +1,60 @@
+"""The end of the exporter: whichever of its threads the kernel chooses to tell."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+import pytest
+
+from exporter.ending import Ending
+from tests.exporter.process import serving
+from tests.exporter.recordings import FIXTURES
+
+_FLAGS = (
+    f"--path.sysfs={FIXTURES / 'machines' / 'no-sensors' / 'sys'}",
+    *(f"--no-collector.{source}" for source in ("dcmi", "powerstat", "guests")),
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_any_thread_ends_the_exporter(number: signal.Signals) -> None:
+    """The main thread hears of a signal that another thread was given, though nothing else wakes it."""
+    with serving(os.environ["PATH"], *_FLAGS) as running:
+        running.metrics()
+        others = [int(name) for name in os.listdir(f"/proc/{running.pid}/task") if int(name) != running.pid]
+        assert others
+        assert ctypes.CDLL(None, use_errno=True).tgkill(running.pid, min(others), number) == 0
+
+        assert running.wait() == 0
+
+
+def test_a_signal_before_the_wait_is_not_lost() -> None:
+    """Told to end while it was still starting, it ends."""
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        ending = Ending(signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        ending.wait()
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_signals_of_others_do_not_end_it() -> None:
+    """A signal that somebody else handles does not count."""
+    seen: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    try:
+        ending = Ending(signal.SIGUSR1)
+        signal.signal(signal.SIGUSR2, lambda number, _frame: seen.append(number))
+        os.kill(os.getpid(), signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        ending.wait()
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert seen == [signal.SIGUSR2]
