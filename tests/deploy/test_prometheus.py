@@ -23,8 +23,20 @@ FAULTS = {
     "the threshold is another": ("thresholds.yml", "vector(6)", "vector(13)"),
     "the threshold is another node's": ("thresholds.yml", "node: pve2", "node: pve"),
     "the guest is another": ("thresholds.yml", 'vmid: "100"', 'vmid: "101"'),
-    "sources are added up": ("power.yml", "avg by (node)", "sum by (node)"),
-    "sources are kept apart": ("power.yml", "avg by (node)", "avg by (node, source)"),
+    "the guest is moved elsewhere": ("thresholds.yml", "target_node: pve\n", "target_node: pve9\n"),
+    "the threshold is another source's": ("thresholds.yml", "source: dcmi", "source: rapl"),
+    "two scrapes of a node are added up": ("power.yml", "avg by (node, source)", "sum by (node, source)"),
+    "a threshold counts whatever the source": (
+        "power.yml",
+        "group_right () wattshift:node_threshold_watts",
+        "group_right () max without (source) (wattshift:node_threshold_watts)",
+    ),
+    "the source is in the alert's identity": ("power.yml", "max without (source) (", "max without (instance) ("),
+    "a threshold is told for another source": (
+        "power.yml",
+        "on (node, source) wattshift:node_watts:mean",
+        "on (node) wattshift:node_watts:mean",
+    ),
     "old figures count": (
         "power.yml",
         "wattshift_node_watts and count_over_time(wattshift_node_watts[1m])",
@@ -55,6 +67,47 @@ FAULTS = {
     "a restart is an outage": ("wattshift.yml", "for: 5m", "for: 1m"),
     "a sleeping node is an outage": ("wattshift.yml", ', may_sleep!="true"', ""),
     "an exporter down is a source down": ("wattshift.yml", 'up{job="wattshift-exporter"} == 1 unless', "up unless"),
+    "a fall-back is never missed": (
+        "wattshift.yml",
+        "(wattshift:node_threshold_watts and on (node, source)",
+        "(wattshift:node_threshold_watts and on (node)",
+    ),
+    "another guest's threshold will do": ("wattshift.yml", "unless on (node, vmid, target_node)", "unless on (node)"),
+    "a sleeping node has to be measured": (
+        "wattshift.yml",
+        "(wattshift:node_may_sleep == 1 unless",
+        "(wattshift:node_may_sleep == 2 unless",
+    ),
+    "a node that may sleep need never be measured": (
+        "wattshift.yml",
+        "(wattshift:node_may_sleep == 1 unless on (node) wattshift_exporter_build_info)",
+        "(wattshift:node_may_sleep == 1)",
+    ),
+    "a sleeping node is forgotten": (
+        "wattshift.yml",
+        "last_over_time(wattshift:node_may_sleep[1d])",
+        "last_over_time(up[1d])",
+    ),
+    "what may sleep once may sleep for ever": (
+        "wattshift.yml",
+        "0 * group by (node) (wattshift_exporter_build_info)",
+        "0 * group by (node) (up)",
+    ),
+    "the actuator is told the node": ("wattshift.yml", "count by (threshold_of)", "count by (threshold_of, node)"),
+    "a source that comes back for good flaps": ("wattshift.yml", ") > 7", ") > 0"),
+    "a source that keeps changing is never missed": (
+        "wattshift.yml",
+        "sum by (instance) (\n            count_over_time((wattshift_node_watts",
+        "max by (instance) (\n            count_over_time((wattshift_node_watts",
+    ),
+    "a source that stays counts again and again": ("wattshift.yml", " unless wattshift_node_watts offset 15s", ""),
+    "a change of source is never over": ("wattshift.yml", "[15m:15s]", "[1h:15s]"),
+    "a disagreement that has ended goes on": (
+        "wattshift.yml",
+        "(wattshift_source_disagreement) == 1",
+        "(wattshift_source_disagreement) >= 0",
+    ),
+    "one disagreement hides another": ("wattshift.yml", "max by (instance, source, kind)", "max by (instance)"),
     "one source gone is all gone": ("wattshift.yml", "wattshift_node_watts\n", 'wattshift_node_watts{source="rapl"}\n'),
 }
 
