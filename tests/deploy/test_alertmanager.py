@@ -29,6 +29,9 @@ ROUTES: list[tuple[tuple[str, ...], str]] = [
     (("alertname=WattshiftActuatorDown", "severity=critical"), "people"),
     (("alertname=WattshiftExporterDown", "severity=warning", "instance=pve2:19100"), "people"),
     (("alertname=WattshiftSourceDown", "severity=warning", "instance=pve2:19100"), "people"),
+    (("alertname=WattshiftThresholdUnmeasured", "severity=warning", "threshold_of=pve2"), "people"),
+    (("alertname=WattshiftSourceFlapping", "severity=warning", "instance=pve2:19100"), "people"),
+    (("alertname=WattshiftSourceDisagrees", "severity=warning", "instance=pve2:19100", "source=dcmi"), "people"),
     (("alertname=DiskFull", "node=pve2", "vmid=100"), "people"),
 ]
 

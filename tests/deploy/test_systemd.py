@@ -81,6 +81,7 @@ def test_unit_stays_hardened(unit: str, toolbox: Toolbox) -> None:
 
     assert done.returncode == 0, done.stdout
     assert service(unit)["CapabilityBoundingSet"] == ""
+    assert service(unit)["NoNewPrivileges"] == "yes"
     assert "AmbientCapabilities" not in service(unit)
 
 
@@ -114,6 +115,30 @@ def test_bmc_device_belongs_to_the_exporters_group_alone() -> None:
     ]
 
     assert rules == ['SUBSYSTEM=="ipmi", KERNEL=="ipmi[0-9]*", GROUP="wattshift-exporter", MODE="0660"']
+
+
+def names_unit(kind: str) -> Path:
+    """One of the two units that show the exporter the names of containers."""
+    return SYSTEMD.parent / "debian" / "examples" / f"wattshift-exporter-names.{kind}"
+
+
+def test_the_unit_that_copies_names_is_valid_and_sealed(toolbox: Toolbox, tmp_path: Path) -> None:
+    """The analyser knows every key of it and of its timer; root though it is, it is hardly exposed."""
+    program = tmp_path / "usr" / "share" / "wattshift-exporter" / "proxmox-names"
+    program.parent.mkdir(parents=True)
+    shutil.copy(SYSTEMD.parent / "debian" / "proxmox-names", program)
+    faults = [verify(toolbox, names_unit(kind), tmp_path) for kind in ("service", "timer")]
+    done = run(
+        toolbox.find("systemd-analyze"),
+        "security",
+        "--offline=yes",
+        "--threshold=20",
+        "--no-pager",
+        names_unit("service"),
+    )
+
+    assert faults == ["", ""]
+    assert done.returncode == 0, done.stdout
 
 
 def test_energy_counters_are_opened_to_the_group_alone(tmp_path: Path) -> None:
