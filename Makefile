@@ -1,5 +1,5 @@
 # Each target works on a fresh machine: what it needs is set up by itself (deploy/dev/venv.sh, deploy/lab/tools.py).
-.PHONY: demo test lint format venv clean
+.PHONY: demo test lint format deb bench venv clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -19,9 +19,15 @@ lint: venv ## style, types, import contracts, docstrings
 	$(RUN)/lint-imports
 	$(RUN)/interrogate --quiet exporter actuator deploy tests
 
+bench: venv ## beside other exporters, five minutes; QUICK=1 for one; WRITE=1 puts the figures into docs/performance.md
+	@$(RUN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
 format: venv
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
+
+deb: ## the exporter's Debian package, into dist/
+	@deploy/debian/build.sh dist
 
 venv:
 	@deploy/dev/venv.sh
