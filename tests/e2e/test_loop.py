@@ -113,6 +113,27 @@ def test_each_exporter_says_one_figure_for_its_node(closed: Closed) -> None:
         assert watts > 0
 
 
+def test_the_guests_watts_have_moved_with_it(closed: Closed) -> None:
+    """The target shows the guest, the source no longer does, and on both all shares add up to the node's power."""
+    shares = {}
+    for node, address in closed.stack.addresses.exporters.items():
+        series = closed.series(address)
+        ((_, whole),) = series["wattshift_node_watts"]
+        shares[node] = {labels["id"]: (labels["name"], watts) for labels, watts in series["wattshift_guest_watts"]}
+
+        assert sum(round(watts * 1e6) for _, watts in shares[node].values()) == round(whole * 1e6)
+
+    assert {"host", "idle"} == set(shares[SOURCE])
+
+    assert {f"qemu/{GUEST}", "host", "idle"} == set(shares[TARGET])
+
+    name, watts = shares[TARGET][f"qemu/{GUEST}"]
+
+    assert name == "web"
+
+    assert watts > shares[TARGET]["host"][1] > 0
+
+
 def test_the_actuator_counts_what_it_did(closed: Closed) -> None:
     """State, step times, wake time and downtime are on its own /metrics."""
     series = closed.series(closed.stack.addresses.actuator)
