@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from actuator.policy.power import Power
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,6 +29,7 @@ class Means:
         store: Where the jobs are.
         rules: The operator's rules.
         timing: The operator's patience.
+        power: Looks at the power of nodes and guests; never raises, since what it cannot tell is merely unknown.
         may_act: Asked right before what must not be done twice, since the looks before it may have hung for long: False
             when this process stops; raises `LeadershipLost` when another one leads.
     """
@@ -36,6 +39,7 @@ class Means:
     store: Store
     rules: Rules
     timing: Timing
+    power: Callable[[], Power] = Power
     may_act: Callable[[], bool] = lambda: True
 
 

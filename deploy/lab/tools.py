@@ -60,7 +60,8 @@ class Toolbox:
         script = self.bin / name
         with self._lock():
             if not script.exists():
-                self._wrap(name, names, package)
+                script.unlink(missing_ok=True)  # a link to a tool that has gone
+                self._wrap(package)
         return script
 
     def _link(self, name: str, found: str) -> Path:
@@ -72,23 +73,28 @@ class Toolbox:
                 link.symlink_to(found)
         return link
 
-    def _wrap(self, name: str, names: tuple[str, ...], package: str) -> None:
+    def _wrap(self, package: str) -> None:
+        """Unpack a package and wrap every tool of it: a second time would undo what wrapping did to its binaries."""
         unpacked = unpack([package], self.root).resolve()
-        binary = next(
-            path
-            for folder in ("usr/bin", "usr/sbin", "bin", "sbin")
-            for candidate in names
-            if (path := unpacked / folder / candidate).exists()
-        )
         mend_links(unpacked)
-        script = self.bin / name
-        script.unlink(missing_ok=True)  # perhaps a link to a tool that has gone
-        script.write_text(wrapper(binary, unpacked))
-        script.chmod(0o755)
+        for name, (names, origin) in _TOOLS.items():
+            script = self.bin / name
+            if origin == package and not script.is_symlink():
+                script.write_text(wrapper(_binary(unpacked, names), unpacked))
+                script.chmod(0o755)
 
     def _lock(self) -> FolderLock:
         self.bin.mkdir(parents=True, exist_ok=True)
         return FolderLock(self.root / ".lock")
+
+
+def _binary(unpacked: Path, names: tuple[str, ...]) -> Path:
+    return next(
+        path
+        for folder in ("usr/bin", "usr/sbin", "bin", "sbin")
+        for name in names
+        if (path := unpacked / folder / name).exists()
+    )
 
 
 class FolderLock:

@@ -88,7 +88,11 @@ def terminal(
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     with subprocess.Popen(
-        ["env", "--default-signal=INT", "setsid", "--ctty", *argv], env=environment, stdin=slave, stdout=slave, stderr=slave
+        ["env", "--default-signal=INT", "setsid", "--ctty", *argv],
+        env=environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
     ) as process:
         os.close(slave)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_a_signal_to_any_thread_ends_the_exporter(number: signal.Signals) -> Non
     """The main thread hears of a signal that another thread was given, though nothing else wakes it."""
     with serving(os.environ["PATH"], *_FLAGS) as running:
         running.metrics()
-        others = [int(name) for name in os.listdir(f"/proc/{running.pid}/task") if int(name) != running.pid]
+        others = {int(task.name) for task in Path(f"/proc/{running.pid}/task").iterdir()} - {running.pid}
         assert others
         assert ctypes.CDLL(None, use_errno=True).tgkill(running.pid, min(others), number) == 0
 

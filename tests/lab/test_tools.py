@@ -27,6 +27,22 @@ def test_each_tool_runs(toolbox: Toolbox, name: str) -> None:
     assert "version 0." in done.stdout + done.stderr or "version 2." in done.stdout + done.stderr
 
 
+def test_tools_of_one_package_do_not_spoil_each_other(tmp_path: Path) -> None:
+    """Alertmanager finds its templates, though amtool of the same package was asked for after it."""
+    (tmp_path / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+    box = Toolbox(tmp_path / "tools")
+    alertmanager = box.find("alertmanager")
+    box.find("amtool")
+    # It reads its templates before it listens, which it cannot on this address.
+    flags = [f"--config.file={tmp_path}/alertmanager.yml", f"--storage.path={tmp_path}/data"]
+    flags += ["--web.listen-address=192.0.2.1:1", "--cluster.listen-address="]
+    done = subprocess.run([alertmanager, *flags], capture_output=True, text=True, check=False, timeout=60)
+
+    assert "Completed loading of configuration file" in done.stderr
+    assert "failed to parse templates" not in done.stderr
+    assert "bind: cannot assign requested address" in done.stderr
+
+
 def test_a_relocated_binary_reads_what_was_unpacked_beside_it(tmp_path: Path) -> None:
     """A name below /usr/share/prometheus that is compiled in leads to the unpacked folder, from any working folder."""
     here = tmp_path / "here"
