@@ -10,6 +10,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from actuator.adapters.leadership import Leadership
+from actuator.adapters.prometheus import Prometheus
 from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket
@@ -18,6 +19,9 @@ from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.metrics import Metrics
+from actuator.monitoring import prometheus_access
+from actuator.policy.power import Power
+from actuator.workflow.follow_up import FollowUp
 from actuator.workflow.runner import Runner
 
 if TYPE_CHECKING:
@@ -31,13 +35,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LAST_TICK_SECONDS = 10.0
+_LAST_LOOK_SECONDS = 1.0  # a second look that is left stays due
 
 
 def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
     """Wire the actuator; its runner starts and stops with the application's lifespan.
 
     Raises:
-        ConfigurationError: a newer release wrote the database.
+        ConfigurationError: a newer release wrote the database, or a file for Prometheus cannot be read.
         StoreUnavailable: the database cannot be opened.
     """
     store = Store.open(settings.database)
@@ -45,6 +50,9 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
     metrics = Metrics(store)
     leadership = Leadership(store, settings.database_file.with_suffix(".lock"))
     proxmox = Proxmox(settings.proxmox_access(credentials.proxmox_secret))
+    access = prometheus_access(settings.prometheus)
+    power = Power if access is None else Prometheus(access).power
+    follow_up = FollowUp(store, lambda: leadership.epoch, power, metrics, time.time)
     runner = Runner(
         store=store,
         leadership=leadership,
@@ -54,15 +62,18 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         timing=settings.step_timing(),
         clock=time.time,
         observer=metrics,
+        power=power,
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Work while the server serves."""
         runner.start()
+        follow_up.start()
         try:
             yield
         finally:
+            await run_in_threadpool(follow_up.stop, _LAST_LOOK_SECONDS)
             app.state.at_work = not await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
             proxmox.close()
             store.close()

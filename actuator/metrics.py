@@ -21,12 +21,15 @@ from actuator.policy.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from actuator.policy.jobs import Failure, JobState
+    from actuator.policy.jobs import Failure, JobState, MoveWatts
 
 _STEP_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _WAKE_BUCKETS = (5, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600)
 _DOWNTIME_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5, 10)
 _MIGRATION_BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+
+_TRANSFER_BUCKETS = tuple(2.0**power for power in range(26, 41, 2))  # 64 MiB to 1 TiB
+_CHANGE_BUCKETS = (-500, -200, -100, -50, -20, -10, -5, 0, 5, 10, 20, 50, 100, 200, 500)
 
 _USUAL_REFUSALS = (400, 401, 404, 405, 408, 409, 413, 415, 422, 500, 503)
 
@@ -94,6 +97,27 @@ class Metrics:
             buckets=_MIGRATION_BUCKETS,
             registry=self.registry,
         )
+        self._transferred = Histogram(
+            "wattshift_migration_transferred_bytes",
+            "How much of the guests' state migrations moved.",
+            buckets=_TRANSFER_BUCKETS,
+            registry=self.registry,
+        )
+        # By role, not by node: four series and two histograms, however many nodes there are. Which nodes they were is
+        # on the job.
+        self._watts = Gauge(
+            "wattshift_migration_watts",
+            "What the nodes of the newest measured move drew, as means over a minute, before and after it.",
+            ["role", "when"],
+            registry=self.registry,
+        )
+        self._change = Histogram(
+            "wattshift_migration_change_watts",
+            "By how much more (below 0: less) the nodes of moves drew after them than before.",
+            ["role"],
+            buckets=_CHANGE_BUCKETS,
+            registry=self.registry,
+        )
         self._leader = Gauge(
             "wattshift_leader", "Whether this process is the one that does the jobs.", registry=self.registry
         )
@@ -124,6 +148,23 @@ class Metrics:
             self._downtime.observe(downtime)
         if duration is not None:
             self._duration.observe(duration)
+
+    def transferred(self, size_bytes: int) -> None:
+        """Observe how much a migration moved."""
+        self._transferred.observe(size_bytes)
+
+    def measured(self, watts: MoveWatts) -> None:
+        """Observe what the nodes of a move drew before and after it; a figure that is not known shows no series."""
+        self._watts.clear()  # what is of an earlier move must not stand beside this one's
+        for role, before, after in (
+            ("source", watts.source_before, watts.source_after),
+            ("target", watts.target_before, watts.target_after),
+        ):
+            for when, figure in (("before", before), ("after", after)):
+                if figure is not None:
+                    self._watts.labels(role, when).set(figure)
+            if before is not None and after is not None:
+                self._change.labels(role).observe(after - before)
 
     def leading(self, leads: bool) -> None:  # noqa: FBT001 - the workflow's Observer says it so
         """Remember whether this process leads."""

@@ -246,6 +246,7 @@ class TimingSection(Section):
         poll_seconds: Likewise.
         packet_interval_seconds: Likewise.
         unreachable_timeout_seconds: Likewise.
+        settle_seconds: Likewise.
     """
 
     boot_timeout_seconds: Patience | None = None
@@ -255,6 +256,7 @@ class TimingSection(Section):
     poll_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 60)] | None = None
     packet_interval_seconds: Annotated[FiniteFloat, Field(strict=True), _between(1, 600)] | None = None
     unreachable_timeout_seconds: Patience | None = None
+    settle_seconds: Annotated[FiniteFloat, Field(strict=True), _between(1, 3600)] | None = None
 
 
 class TokenSection(Section):

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from actuator.adapters.endpoints import ProxmoxAccess
 from actuator.adapters.waking import WakeTarget
 from actuator.configfile import findings, read_yaml
+from actuator.monitoring import AlertmanagerSection, PrometheusSection
 from actuator.policy.rules import Mode, Rules
 from actuator.sections import (
     GuestsSection,
@@ -43,6 +44,8 @@ class Settings(Section):
         limits: Guard rails.
         timing: Deadlines, by the names and with the defaults of `actuator.workflow.timing.Timing`; the boot timeout of
             a single node stands with the node.
+        prometheus: Where watts are asked for; absent when they are not.
+        alertmanager: Where ``doctor`` looks for our route; absent when it does not.
         tokens: Callers that are let in.
     """
 
@@ -54,6 +57,8 @@ class Settings(Section):
     guests: GuestsSection = GuestsSection()
     limits: LimitsSection = LimitsSection()
     timing: TimingSection = TimingSection()
+    prometheus: PrometheusSection | None = None
+    alertmanager: AlertmanagerSection | None = None
     tokens: Annotated[tuple[TokenSection, ...], Field(min_length=1)]
 
     @field_validator("database")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actuator.errors import StoreUnavailable
 from actuator.policy.episodes import Episode
-from actuator.policy.jobs import Checkpoint, Failure, Job, JobEvent, JobState, Outcome, Progress
+from actuator.policy.jobs import Checkpoint, Failure, Job, JobEvent, JobState, MoveWatts, Outcome, Progress
 from actuator.policy.orders import Action, Order
 from actuator.policy.reasons import Reason
 
@@ -42,7 +42,7 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> str:
     """The checkpoint as JSON."""
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
     fields["stages"] = dict(checkpoint.stages)
-    for name in ("progress", "outcome"):
+    for name in ("progress", "outcome", "watts"):
         part = fields[name]
         fields[name] = None if part is None else {key: getattr(part, key) for key in part.__slots__}
     return dump(fields)
@@ -51,7 +51,12 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> str:
 def checkpoint_from_json(text: str) -> Checkpoint:
     """The checkpoint again; a field that an older release did not write has its default."""
     fields = json.loads(text)
-    for name, kind in (("known_upids", tuple), ("progress", _progress), ("outcome", _outcome)):
+    for name, kind in (
+        ("known_upids", tuple),
+        ("progress", _progress),
+        ("outcome", _outcome),
+        ("watts", _watts),
+    ):
         if fields.get(name) is not None:
             fields[name] = kind(fields[name])
     return Checkpoint(**fields)
@@ -63,6 +68,10 @@ def _progress(fields: Mapping[str, Any]) -> Progress:
 
 def _outcome(fields: Mapping[str, Any]) -> Outcome:
     return Outcome(**fields)
+
+
+def _watts(fields: Mapping[str, Any]) -> MoveWatts:
+    return MoveWatts(**fields)
 
 
 _PLAIN = (

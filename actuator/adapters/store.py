@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from actuator.adapters import codec, queries, tables
+from actuator.adapters import codec, queries, reports, tables
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
@@ -135,6 +135,11 @@ class Store:
         with self._database.reading() as conn:
             return queries.of_episode(conn, queries.read_history(conn, now), episode_id)
 
+    def moves_since(self, since: float) -> list[Job]:
+        """Moves that have succeeded since then, oldest first."""
+        with self._database.reading() as conn:
+            return reports.moves_since(conn, since)
+
     def counts(self) -> dict[JobState, int]:
         """Jobs by state, every state with its number, 0 included."""
         with self._database.reading() as conn:
@@ -241,3 +246,13 @@ class Store:
                 conn.execute(update(jobs).where(jobs.c.id == job.id).values(values))
             if message is not None:
                 queries.add_event(conn, job, message, detail or {})
+
+    def complete_report(self, job: Job, *, epoch: int, message: str, detail: Mapping[str, object]) -> None:
+        """Write the watts of a move that is over, with a line of history; see `actuator.adapters.reports`.
+
+        Raises:
+            LeadershipLost: The epoch is not the newest; nothing was written.
+            ValueError: No move that has succeeded has this id.
+        """
+        with self._database.writing() as conn:
+            reports.complete(conn, job, epoch, message, detail)

@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from actuator.policy.episodes import Episode
-from actuator.policy.jobs import Failure, Job, JobEvent, JobState, Outcome, Progress
+from actuator.policy.jobs import Failure, Job, JobEvent, JobState, MoveWatts, Outcome, Progress
 from actuator.policy.orders import Order
 from actuator.policy.reasons import Reason
 
@@ -37,6 +37,41 @@ class EventView(BaseModel):
         return cls(id=event.id, at=_utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
 
 
+class WattsView(BaseModel):
+    """What both nodes of a move drew, each a mean over a minute; null where it is not known.
+
+    Attributes:
+        source_before: The source, right before the migration was asked for.
+        source_after: The source, a while after the move.
+        target_before: The target, awake already, right before the migration was asked for.
+        target_after: The target, a while after the move.
+        change: By how much both together draw more than before; below 0 is less.
+        due_at: When the second look is taken; null before the move is over, and once it was taken.
+        measured_at: When it was taken.
+    """
+
+    source_before: float | None
+    source_after: float | None
+    target_before: float | None
+    target_after: float | None
+    change: float | None
+    due_at: datetime | None
+    measured_at: datetime | None
+
+    @classmethod
+    def of(cls, watts: MoveWatts) -> Self:
+        """Show these."""
+        return cls(
+            source_before=watts.source_before,
+            source_after=watts.source_after,
+            target_before=watts.target_before,
+            target_after=watts.target_after,
+            change=watts.change,
+            due_at=None if watts.due_at is None else _utc(watts.due_at),
+            measured_at=None if watts.measured_at is None else _utc(watts.measured_at),
+        )
+
+
 class JobView(BaseModel):
     """A job.
 
@@ -55,6 +90,7 @@ class JobView(BaseModel):
         upid: The Proxmox task that is followed.
         progress: Of the live migration.
         outcome: What the migration cost.
+        watts: What both nodes drew before and after; null when Prometheus does not tell.
         cancel_requested: Whether somebody asked to cancel.
         created_at: When it was accepted.
         updated_at: When it changed last.
@@ -75,6 +111,7 @@ class JobView(BaseModel):
     upid: str | None
     progress: Progress | None
     outcome: Outcome | None
+    watts: WattsView | None
     cancel_requested: bool
     created_at: datetime
     updated_at: datetime
@@ -152,6 +189,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "upid": job.checkpoint.upid,
         "progress": job.checkpoint.progress,
         "outcome": job.checkpoint.outcome,
+        "watts": None if job.checkpoint.watts is None else WattsView.of(job.checkpoint.watts),
         "cancel_requested": job.cancel_requested,
         "created_at": _utc(job.created_at),
         "updated_at": _utc(job.updated_at),

@@ -103,6 +103,35 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveWatts:
+    """What both nodes of a move drew before and after it, each a mean over a minute; None when it was not known.
+
+    Attributes:
+        source_before: The source, right before the migration was asked for.
+        target_before: The target at that time; a node woken for the move was awake already.
+        source_after: The source, with the guest gone for more than the minute of the mean.
+        target_after: The target at that time.
+        due_at: When the second look is due, unix seconds; None before the move has succeeded and after the look.
+        measured_at: When the second look was taken, unix seconds.
+    """
+
+    source_before: float | None = None
+    target_before: float | None = None
+    source_after: float | None = None
+    target_after: float | None = None
+    due_at: float | None = None
+    measured_at: float | None = None
+
+    @property
+    def change(self) -> float | None:
+        """By how much both nodes together draw more (or, below 0, less) than before; None when not known."""
+        before, after = (self.source_before, self.target_before), (self.source_after, self.target_after)
+        if None in (*before, *after):
+            return None
+        return sum(watts or 0.0 for watts in after) - sum(watts or 0.0 for watts in before)
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What the steps remember between two looks and across a restart; everything else is asked of Proxmox.
 
@@ -120,6 +149,7 @@ class Checkpoint:
         log_lines: Lines of the followed task's log that were read already.
         progress: Newest progress.
         outcome: What the log told at the end.
+        watts: What the nodes drew before and after; None when Prometheus does not tell.
         failures: Temporary errors in a row, for the back-off.
         failing_since: When the first of them was met.
     """
@@ -136,6 +166,7 @@ class Checkpoint:
     log_lines: int = 0
     progress: Progress | None = None
     outcome: Outcome | None = None
+    watts: MoveWatts | None = None
     failures: int = 0
     failing_since: float | None = None
 

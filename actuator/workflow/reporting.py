@@ -9,7 +9,7 @@ import structlog
 from actuator.policy.jobs import JobState
 
 if TYPE_CHECKING:
-    from actuator.policy.jobs import Job
+    from actuator.policy.jobs import Job, MoveWatts
     from actuator.policy.reasons import Reason
     from actuator.workflow.result import StepResult
 
@@ -31,6 +31,14 @@ class Observer(Protocol):
 
     def migrated(self, downtime: float | None, duration: float | None) -> None:
         """A guest has arrived; seconds, as far as its task told them."""
+        ...
+
+    def transferred(self, size_bytes: int) -> None:
+        """A guest has arrived; bytes of its state that were moved, when its task told them."""
+        ...
+
+    def measured(self, watts: MoveWatts) -> None:
+        """The nodes of a move were looked at a second time; watts, as far as Prometheus told them."""
         ...
 
     def decided(self, reason: Reason) -> None:
@@ -85,6 +93,8 @@ def report(before: Job, saved: StepResult, method: str, observer: Observer) -> N
             None if outcome is None else outcome.downtime_seconds,
             None if outcome is None else outcome.duration_seconds,
         )
+        if outcome is not None and outcome.transferred_bytes is not None:
+            observer.transferred(outcome.transferred_bytes)
 
 
 def _woken(job: Job, seconds: float, method: str, observer: Observer) -> None:

@@ -15,6 +15,7 @@ import structlog
 
 from actuator.errors import LeadershipLost, StoreUnavailable
 from actuator.policy.jobs import JobState
+from actuator.policy.power import Power
 from actuator.workflow.means import Means
 from actuator.workflow.ticking import Ticker
 
@@ -49,6 +50,7 @@ class Runner:
         rules: The operator's rules.
         timing: The operator's patience.
         observer: Who keeps the figures.
+        power: Looks at the power of nodes and guests; see `Means`.
         clock: Unix seconds.
     """
 
@@ -62,6 +64,7 @@ class Runner:
         rules: Rules,
         timing: Timing,
         observer: Observer,
+        power: Callable[[], Power] = Power,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -70,7 +73,7 @@ class Runner:
         self._pool = ThreadPoolExecutor(max_workers=max(4, rules.parallel_limit), thread_name_prefix="tick")
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._stopping = threading.Event()
-        means = Means(proxmox, waker, store, rules, timing)
+        means = Means(proxmox, waker, store, rules, timing, power)
         self._ticker = Ticker(means, observer, clock, self._stopping.is_set)
         self._wake = threading.Event()
         self._stale = threading.Event()

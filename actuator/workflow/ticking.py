@@ -21,6 +21,7 @@ from actuator.workflow.result import StepResult, advance, cancel, sentence, skip
 from actuator.workflow.trouble import after_error
 from actuator.workflow.verify import verify
 from actuator.workflow.wake import wake
+from actuator.workflow.watts import with_watts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,7 @@ class Ticker:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
             means = replace(self._means, may_act=lambda: self._may_act(epoch))
-            return _STEPS[job.state](job, means, now)
+            return with_watts(job, _STEPS[job.state](job, means, now), means, now)
         except (LeadershipLost, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - one job's defect must not end the others

@@ -24,6 +24,8 @@ class Timing:
         poll_seconds: Between two looks.
         packet_interval_seconds: Between two bursts of magic packets.
         unreachable_timeout_seconds: Of Proxmox giving no usable answer.
+        settle_seconds: From a move's end until its nodes' watts are looked at again: the minute of the mean, and some
+            scrapes.
     """
 
     boot_timeout_seconds: float = 300.0
@@ -34,6 +36,7 @@ class Timing:
     poll_seconds: float = 1.0
     packet_interval_seconds: float = 20.0
     unreachable_timeout_seconds: float = 300.0
+    settle_seconds: float = 90.0
 
     def boot_timeout(self, node: str) -> float:
         """How long this node may take to join."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions
-from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, Outcome, Progress
+from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, MoveWatts, Outcome, Progress
 from actuator.policy.orders import Action, Order
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Mode, Rules
@@ -61,6 +61,7 @@ checkpoint_fields = {
     "moved_at": st.none() | seconds,
     "log_lines": st.integers(min_value=0),
     "progress": st.none() | st.builds(Progress, sizes, sizes, st.none() | sizes),
+    "watts": st.none() | st.builds(MoveWatts, *[st.none() | seconds] * 6),
     "outcome": st.none() | st.builds(Outcome, st.none() | seconds, st.none() | seconds, st.none() | sizes),
     "failures": st.integers(min_value=0),
     "failing_since": st.none() | seconds,

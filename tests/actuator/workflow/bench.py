@@ -13,7 +13,7 @@ from actuator.adapters.leadership import Leadership
 from actuator.adapters.proxmox import Proxmox, ProxmoxAccess
 from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket, WakeTarget
-from actuator.policy.jobs import Job, JobState
+from actuator.policy.jobs import Job, JobState, MoveWatts
 from actuator.policy.orders import Action, Order
 from actuator.policy.reasons import Reason
 from actuator.workflow.means import Means
@@ -50,6 +50,8 @@ class Figures:
     steps: list[tuple[str, float]] = field(default_factory=list)
     wakes: list[tuple[str, str, float]] = field(default_factory=list)
     moves: list[tuple[float | None, float | None]] = field(default_factory=list)
+    transfers: list[int] = field(default_factory=list)
+    measures: list[MoveWatts] = field(default_factory=list)
     decisions: list[Reason] = field(default_factory=list)
     leads: list[bool] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -67,6 +69,14 @@ class Figures:
     def migrated(self, downtime: float | None, duration: float | None) -> None:
         """Remember a move."""
         self.moves.append((downtime, duration))
+
+    def transferred(self, size_bytes: int) -> None:
+        """Remember how much was moved."""
+        self.transfers.append(size_bytes)
+
+    def measured(self, watts: MoveWatts) -> None:
+        """Remember a second look at a move's nodes."""
+        self.measures.append(watts)
 
     def decided(self, reason: Reason) -> None:
         """Remember a decision."""

@@ -1,0 +1,42 @@
+"""The figures of moves, as ``/metrics`` shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import generate_latest
+
+from actuator.adapters.store import Store
+from actuator.metrics import Metrics
+from actuator.policy.jobs import MoveWatts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def shown(metrics: Metrics) -> list[str]:
+    """The lines of a scrape."""
+    return generate_latest(metrics.registry).decode().splitlines()
+
+
+def test_the_newest_move_is_shown_by_role_and_what_is_unknown_is_absent(tmp_path: Path) -> None:
+    """Four gauges at most, whatever the nodes' names: those of the newest measured move alone; changes are counted."""
+    store = Store.open(f"sqlite:///{tmp_path / 'actuator.db'}")
+    store.upgrade()
+    metrics = Metrics(store)
+    nothing = shown(metrics)
+    metrics.measured(MoveWatts(84.5, 20.0, 31.0, 61.5))
+    metrics.measured(MoveWatts(90.0, None, 40.0, 50.0))
+    metrics.transferred(4 * 1024**3)
+    lines = shown(metrics)
+    store.close()
+
+    assert not [line for line in nothing if line.startswith("wattshift_migration_watts{")]
+    assert {line for line in lines if line.startswith("wattshift_migration_watts{")} == {
+        'wattshift_migration_watts{role="source",when="before"} 90.0',
+        'wattshift_migration_watts{role="source",when="after"} 40.0',
+        'wattshift_migration_watts{role="target",when="after"} 50.0',
+    }
+    assert 'wattshift_migration_change_watts_bucket{le="-50.0",role="source"} 2.0' in lines
+    assert 'wattshift_migration_change_watts_count{role="target"} 1.0' in lines
+    assert "wattshift_migration_transferred_bytes_sum 4.294967296e+09" in lines
