@@ -10,6 +10,7 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from actuator.adapters.leadership import Leadership
+from actuator.adapters.looking import Aside
 from actuator.adapters.prometheus import Prometheus
 from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
@@ -22,6 +23,8 @@ from actuator.metrics import Metrics
 from actuator.monitoring import prometheus_access
 from actuator.policy.power import Power
 from actuator.workflow.follow_up import FollowUp
+from actuator.workflow.means import Means
+from actuator.workflow.planning import plan
 from actuator.workflow.runner import Runner
 
 if TYPE_CHECKING:
@@ -80,6 +83,8 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
             log.info("actuator.stopped")
 
     intake = Intake(store, settings.rules(), clock=time.time, decided=metrics.decided, notify=runner.notify)
+    means = Means(proxmox, MagicPacket(settings.wake_targets()), store, settings.rules(), settings.step_timing(), power)
+    aside = Aside("look")
     services = Services(
         store=store,
         intake=intake,
@@ -90,5 +95,9 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         leading=lambda: leadership.epoch is not None,
         clock=time.time,
         mode=settings.mode,
+        rules=settings.rules,
+        look=lambda: aside.ask(proxmox.cluster),
+        plan=lambda order: aside.ask(lambda: plan(order, means, time.time())),
+        power=power,
     )
     return application.build(services, lifespan=lifespan)

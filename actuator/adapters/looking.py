@@ -1,8 +1,4 @@
-"""Looks at the outside world that may hang: one thread takes them, and whoever asks waits as long as he likes.
-
-Who asks while a look is under way gets that one's result. So however many ask, and however long the other side takes,
-it is one thread, one connection and one question at a time.
-"""
+"""Looks at the outside world that may hang: one thread takes them, and whoever asks waits as long as he likes."""
 
 from __future__ import annotations
 
@@ -17,42 +13,68 @@ if TYPE_CHECKING:
 Seen = TypeVar("Seen")
 
 
-class Looks(Generic[Seen]):
-    """Looks when asked, in a thread that never keeps the process from ending.
+class Aside:
+    """One thread, which never keeps the process from ending, takes looks one after the other.
+
+    So however many ask, and however long the other side takes, it is one connection and one question at a time.
 
     Args:
-        look: Takes one look; what it raises, whoever asked gets.
+        name: Of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._wanted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def ask(self, look: Callable[[], Seen]) -> Future[Seen]:
+        """Take this look when those before it are done; one whose future was cancelled by then is not taken.
+
+        Args:
+            look: What it raises, its future raises.
+        """
+        future: Future[Seen] = Future()
+
+        def take() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                seen = look()
+            except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
+                future.set_exception(error)
+            else:
+                future.set_result(seen)
+
+        self._wanted.put(take)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+        return future
+
+    def _work(self) -> None:
+        while True:
+            self._wanted.get()()
+
+
+class Shared(Generic[Seen]):
+    """One kind of look, shared: who asks while it is under way gets that one's result, and must not cancel it.
+
+    Args:
+        look: Takes one look.
         name: Of the thread.
     """
 
     def __init__(self, look: Callable[[], Seen], name: str) -> None:
         self._look = look
-        self._name = name
+        self._aside = Aside(name)
         self._lock = threading.Lock()
-        self._wanted: queue.SimpleQueue[Future[Seen]] = queue.SimpleQueue()
         self._under_way: Future[Seen] | None = None
-        self._thread: threading.Thread | None = None
 
     def ask(self) -> Future[Seen]:
         """Return the look that is under way, or begin one."""
         with self._lock:
-            if self._under_way is not None and not self._under_way.done():
-                return self._under_way
-            future: Future[Seen] = Future()
-            future.set_running_or_notify_cancel()  # nobody who gives up cancels it for the others
-            self._under_way = future
-            self._wanted.put(future)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._thread.start()
-            return future
-
-    def _work(self) -> None:
-        while True:
-            future = self._wanted.get()
-            try:
-                seen = self._look()
-            except Exception as error:  # noqa: BLE001 - it is handed to whoever asked
-                future.set_exception(error)
-            else:
-                future.set_result(seen)
+            if self._under_way is None or self._under_way.done():
+                self._under_way = self._aside.ask(self._look)
+            return self._under_way

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 import structlog
 
-from actuator.adapters.looking import Looks
+from actuator.adapters.looking import Shared
 from actuator.policy.power import Power
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Prometheus:
         self._timeout = access.timeout_seconds
         self._client = PrometheusClient(access)
         self._monotonic = monotonic
-        self._looks = Looks(self._look, "prometheus")
+        self._looks = Shared(self._look, "prometheus")
         self._lock = threading.Lock()
         self._newest: tuple[float, Power] | None = None
         self._told: set[str] = set()

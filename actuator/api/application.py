@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 
-from actuator.api import alerts, events, health, jobs, pause, problems
+from actuator.api import alerts, events, health, jobs, nodes, pause, plan, problems
 from actuator.api.problems import Problem
 from actuator.api.services import Services
 
@@ -29,6 +29,6 @@ def build(
     )
     app.state.services = services
     problems.install(app)
-    for part in (alerts, jobs, events, pause, health):
+    for part in (alerts, jobs, events, plan, nodes, pause, health):
         app.include_router(part.router)
     return app

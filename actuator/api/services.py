@@ -1,6 +1,7 @@
 """What the routers work with, and how they get at it."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
@@ -14,7 +15,11 @@ from actuator.api.intake import Intake
 from actuator.api.problems import refused
 from actuator.api.refusals import Refusals
 from actuator.auth import Tokens
-from actuator.policy.rules import Mode
+from actuator.policy.cluster import Cluster
+from actuator.policy.orders import Order
+from actuator.policy.plans import Plan
+from actuator.policy.power import Power
+from actuator.policy.rules import Mode, Rules
 
 
 class Worker(Protocol):
@@ -42,6 +47,11 @@ class Services:
         leading: Whether this process is the one that does them.
         clock: Unix seconds.
         mode: Observe or act.
+        rules: What may be done, at present.
+        look: Looks at the cluster, in a thread of its own.
+        plan: Tells what an order would lead to, in the same thread.
+        power: Looks at the power of nodes and guests; never raises, and takes two or three seconds at most.
+        look_seconds: How long the answer of that thread is waited for.
         body_limits: How much of a body is read.
         events_poll_seconds: How often a stream of events looks for new ones.
     """
@@ -55,6 +65,11 @@ class Services:
     leading: Callable[[], bool]
     clock: Callable[[], float]
     mode: Mode
+    rules: Callable[[], Rules]
+    look: Callable[[], Future[Cluster]]
+    plan: Callable[[Order], Future[Plan]]
+    power: Callable[[], Power] = Power
+    look_seconds: float = 10.0
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     events_poll_seconds: float = 0.25
 

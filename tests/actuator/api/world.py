@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +22,12 @@ from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.auth import Tokens
+from actuator.errors import ProxmoxUnreachable
 from actuator.metrics import Metrics
+from actuator.policy.decide import at_preflight
 from actuator.policy.jobs import TERMINAL, Job, JobState
+from actuator.policy.plans import Plan
+from actuator.policy.power import Power
 from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from actuator.policy.cluster import Cluster
+    from actuator.policy.orders import Order
     from actuator.policy.rules import Rules
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "alertmanager"
@@ -67,6 +74,9 @@ class World:
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     now: float = RECORDED_AT
     bell: Bell = field(default_factory=Bell)
+    power: Power = field(default_factory=Power)
+    cluster: Cluster | Exception | None = None
+    """What a look at Proxmox shows, or raises; None: it never ends."""
 
     def __post_init__(self) -> None:
         self.database = self.folder / "actuator.db"
@@ -86,11 +96,41 @@ class World:
                 leading=lambda: True,
                 clock=self.clock,
                 mode=self.rules.mode,
+                rules=lambda: self.rules,
+                look=self.look,
+                plan=self.plan,
+                power=lambda: self.power,
                 body_limits=self.body_limits,
                 events_poll_seconds=0.01,
             )
         )
         self.client = TestClient(self.app, headers={"Authorization": f"Bearer {TOKEN}"}, raise_server_exceptions=False)
+
+    def look(self) -> Future[Cluster]:
+        """Look at Proxmox, as this test has it."""
+        future: Future[Cluster] = Future()
+        if isinstance(self.cluster, Exception):
+            future.set_exception(self.cluster)
+        elif self.cluster is not None:
+            future.set_result(self.cluster)
+        return future
+
+    def plan(self, order: Order) -> Future[Plan]:
+        """Plan by the decision of preflight alone."""
+        future: Future[Plan] = Future()
+        look = self.look()
+        if look.done():
+            try:
+                history = self.store.history(self.now)
+                future.set_result(Plan(at_preflight(order, look.result(), history, self.rules, now=self.now)))
+            except ProxmoxUnreachable as error:
+                future.set_exception(error)
+        return future
+
+    def hurried(self, seconds: float) -> Services:
+        """The same services, with another deadline for looks at Proxmox."""
+        services: Services = self.app.state.services
+        return replace(services, look_seconds=seconds)
 
     def clock(self) -> float:
         """The present, which only the test moves."""
