@@ -1,41 +1,23 @@
-"""The command line: ``wattshift-actuator serve | check-config``.
-
-Exit status: 0 after a clean stop, 1 when something outside is in the way (the address, the database), 2 when the
-configuration or the command line is wrong, said before anything listens.
-"""
+"""The command line, ``wattshift-actuator``; its commands, and their exit statuses, are in `actuator.commands`."""
 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-import signal
-import socket
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-import structlog
-import uvicorn
-from prometheus_client import disable_created_metrics
-
-from actuator import logs
-from actuator.app import create_app
-from actuator.connections import MAX_CONNECTIONS, Impatient
-from actuator.credentials import Credentials
-from actuator.errors import ConfigurationError, StoreUnavailable
-from actuator.settings import Settings
+from actuator.commands import check_config, jobs, plan, serve, wake
+from actuator.commands.ending import FAILED, INTERRUPTED, MISUSED, CommandFailed
+from actuator.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
-log = structlog.get_logger(__name__)
-
-_LAST_ANSWERS_SECONDS = 5
-_FAILED = 1
-_MISCONFIGURED = 2
-_BACKLOG = 1024
+_COMMANDS = (serve, check_config, jobs, plan, wake)
+_STATUSES = """\
+exit status:
+  0 done   1 refused or failed   2 command line, configuration or token wrong   3 no answer   130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,110 +25,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="wattshift-actuator",
         description="Wakes nodes and moves guests of a Proxmox VE cluster when power asks for it.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, does in (
-        ("serve", "take alerts and do what they ask for"),
-        ("check-config", "check the file and its secrets"),
-    ):
-        command = commands.add_parser(name, help=does, description=does)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, YAML")
+    for command in _COMMANDS:
+        command.register(commands)
     parsed = parser.parse_args(arguments)
     try:
-        settings = Settings.load(parsed.config)
-        credentials = Credentials.read(settings, os.environ, file=parsed.config)
-        return _serve(settings, credentials) if parsed.command == "serve" else _check(parsed.config, settings)
+        status: int = parsed.run(parsed)
+        sys.stdout.flush()
     except ConfigurationError as error:
         print(error, file=sys.stderr)
-        return _MISCONFIGURED
-
-
-def _check(path: Path, settings: Settings) -> int:
-    for caution in settings.cautions():
-        print(f"{path}: note: {caution}", file=sys.stderr)
-    print(f"{path}: valid; mode {settings.mode}, nodes {', '.join(settings.nodes)}")
-    return 0
-
-
-def _serve(settings: Settings, credentials: Credentials) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # The server takes signals while it runs and hands them back once it has stopped; this is who gets them.
-        signal.signal(number, _leave)
-    logs.configure(sys.stderr)
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it without a return type
-    for caution in settings.cautions():
-        log.warning("actuator.caution", message=caution)
-    try:
-        listener = listen(*settings.listen_address)
-    except OSError as error:
-        log.error("actuator.cannot_listen", message=_cannot_listen(settings.listen, error))  # noqa: TRY400 - a sentence is enough
-        return _FAILED
-    with listener:
-        try:
-            app = create_app(settings, credentials)
-        except StoreUnavailable as error:
-            log.error("actuator.no_database", message=str(error))  # noqa: TRY400 - a sentence is enough
-            return _FAILED
-        options = uvicorn.Config(
-            app,
-            http=Impatient,
-            limit_concurrency=MAX_CONNECTIONS,
-            log_config=None,
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
-        )
-        try:
-            _Server(options).run(sockets=[listener])
-        finally:
-            if getattr(app.state, "at_work", False):
-                _leave_at_once()
-    return 0
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        OSError: the address is in use, or not one of this machine.
-    """
-    # Taken before anything else is, so that a second actuator started by mistake touches neither database nor cluster.
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    # Inherited by every connection. asyncio sets it only on sockets whose protocol is named, which these do not do, and
-    # without it an answer's body waits some 40 ms until the caller has acknowledged its head.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
-def _cannot_listen(address: str, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"{address} is in use already: stop the other program (ss -ltnp shows it), or set 'listen' to a free port"
-        )
-    return f"cannot listen on {address} ({error.strerror}): set 'listen' to an address of this machine"
-
-
-def _leave_at_once() -> NoReturn:
-    """End without waiting for the threads, of which one hangs in a call; its job goes on from its last checkpoint."""
-    log.warning(
-        "actuator.left_a_call", message="a call to Proxmox did not end in time; its job goes on at the next start"
-    )
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
-
-
-class _Server(uvicorn.Server):
-    """Says where it listens, once it does."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then log the address."""
-        await super().startup(sockets)
-        for listener in sockets or ():
-            host, port = listener.getsockname()[:2]
-            log.info("actuator.listening", address=f"{host}:{port}", pid=os.getpid())
+        return MISUSED
+    except CommandFailed as error:
+        print(error, file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read has had enough (`| head`); nothing is left to be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actuator.cli import listen, main
+from actuator.cli import main
+from actuator.commands.serving import listen
 from tests.actuator.configuration import CALLER_TOKEN, PROXMOX_SECRET, configuration, written
 
 if TYPE_CHECKING:
