@@ -27,6 +27,7 @@ _RULE = "wattshift:node_threshold_watts"
 @contextmanager
 def serving(toolbox: Toolbox, folder: Path, text: str) -> Iterator[str]:
     """The address of a Prometheus that has scraped this text, and made thresholds of its ``wattshift_threshold``."""
+    folder.mkdir(exist_ok=True)
     with _exposed(text) as target, _port() as port:
         address = f"127.0.0.1:{port}"
         processes = Processes(folder / "logs")

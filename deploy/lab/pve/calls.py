@@ -17,6 +17,7 @@ CALLS: Mapping[str, Callable[[Call], object]] = {
     "GET /cluster/status": cluster_calls.status,
     "GET /cluster/resources": cluster_calls.resources,
     "GET /cluster/options": cluster_calls.options,
+    "GET /cluster/config/qdevice": cluster_calls.qdevice,
     "GET /cluster/tasks": task_calls.recent,
     "GET /cluster/ha/status/current": ha_calls.current,
     "GET /cluster/ha/status/manager_status": ha_calls.manager_status,

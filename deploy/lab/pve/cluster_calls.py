@@ -161,6 +161,11 @@ def options(call: Call) -> dict[str, object]:
     return {"allowed-tags": sorted(tags)}
 
 
+def qdevice(_call: Call) -> dict[str, object]:
+    """``GET /cluster/config/qdevice`` (PVE::API2::ClusterConfig): empty while no corosync-qdevice runs on the node."""
+    return {}
+
+
 def permissions(call: Call) -> dict[str, dict[str, int]]:
     """``GET /access/permissions``: of the caller."""
     return call.rights.listing(path for token in call.cluster.plan.tokens for path in token.acl)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).resolve().parent.parent / "schema"
 
+# Published, but not among the recorded part of the schema (PVE::API2::ClusterConfig).
+_UNRECORDED: Mapping[str, Mapping[str, Any]] = {
+    "GET /cluster/config/qdevice": {
+        "parameters": {"additionalProperties": 0, "properties": {}},
+        "permissions": {"check": ["perm", "/", ["Sys.Audit"]]},
+        "proxyto": None,
+    }
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -76,4 +85,4 @@ class Schema:
 @cache
 def load(version: PveVersion) -> Schema:
     """Return the schema of a version."""
-    return Schema(json.loads((_FOLDER / f"pve-{version}.json").read_text()))
+    return Schema({**json.loads((_FOLDER / f"pve-{version}.json").read_text()), **_UNRECORDED})

@@ -1,0 +1,66 @@
+"""The Proxmox API: whether each endpoint answers, and its certificate is to be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actuator.adapters.probe import Trouble
+from actuator.doctor.finding import Finding, ok, problem, warning
+
+if TYPE_CHECKING:
+    from actuator.adapters.probe import Answer
+    from actuator.doctor.facts import Facts
+
+TITLE = "Proxmox API"
+
+_UNAUTHORIZED = 401
+_ROLE = "sh role-and-token.sh  # deploy/proxmox, as root on a node of the cluster"
+
+
+def check(facts: Facts) -> list[Finding]:
+    """Judge each endpoint, and all of them."""
+    findings = [_endpoint(host, answer) for host, answer in facts.endpoints.items()]
+    answering = [host for host, answer in facts.endpoints.items() if answer.good]
+    if len(facts.endpoints) == 1 and len(facts.settings.nodes) > 1:
+        findings.append(
+            warning(
+                "only one endpoint is configured: while its node is off, nothing works; add others to proxmox.hosts"
+            )
+        )
+    if answering and len(answering) < len(facts.endpoints):
+        # One of them may be the node that sleeps, which is what the others are there for.
+        findings = [warning(each.sentence, *each.commands) if _silent(facts, each) else each for each in findings]
+    if not facts.settings.proxmox.verify:
+        findings.append(
+            warning(
+                "proxmox.verify is false: anybody on the network can pose as the cluster",
+                "scp root@NODE:/etc/pve/pve-root-ca.pem /etc/wattshift/  # then set proxmox.ca_file to it",
+            )
+        )
+    return findings
+
+
+def _silent(facts: Facts, finding: Finding) -> bool:
+    return any(
+        finding.sentence.startswith(f"{host} ") and answer.trouble in {Trouble.UNREACHABLE, Trouble.SILENT}
+        for host, answer in facts.endpoints.items()
+    )
+
+
+def _endpoint(host: str, answer: Answer) -> Finding:
+    if answer.trouble is Trouble.CERTIFICATE:
+        return problem(
+            f"{host} shows a certificate that is not to be trusted, or is another host's",
+            f"scp root@{host.rpartition(':')[0]}:/etc/pve/pve-root-ca.pem /etc/wattshift/  # for proxmox.ca_file",
+        )
+    if answer.trouble is Trouble.SILENT:
+        return problem(f"{host} takes connections, but does not answer in time", "systemctl restart pveproxy  # there")
+    if answer.trouble is not None:
+        return problem(
+            f"{host} cannot be reached: its node is off, or pveproxy does not run", "systemctl status pveproxy  # there"
+        )
+    if answer.status == _UNAUTHORIZED:
+        return problem(f"{host} does not accept the API token: its id or secret is wrong, or it has expired", _ROLE)
+    if not answer.good:
+        return problem(f"{host} answered {answer.status} {answer.reason}, and not as Proxmox does: check proxmox.hosts")
+    return ok(f"{host} answers and accepts the token")
