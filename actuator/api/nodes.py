@@ -1,6 +1,8 @@
 """``/api/v1/nodes``: what is known of each node; wake one; trust one again."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Self
 
 import structlog
@@ -11,14 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from actuator.api.jobs import JobAnswer
 from actuator.api.looks import seen
 from actuator.api.problems import Problem, Refused, refused
-from actuator.api.services import Caller, Services, Wired, caller
-from actuator.api.views import JobView
+from actuator.api.services import Caller, Remembered, Services, Wired, caller
+from actuator.api.views import JobView, utc
 from actuator.policy.alertmanager import NODE_NAME
 from actuator.policy.cluster import Cluster, Guest
 from actuator.policy.orders import Action, Order
 from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
-from actuator.policy.rules import Rules
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1/nodes", tags=["nodes"], dependencies=[Depends(caller)])
@@ -56,13 +57,40 @@ class GuestView(BaseModel):
 
 
 class WakeView(BaseModel):
-    """How a node is woken; of wakes that were tried, see the jobs.
+    """How a node is woken, and how its wakes went; null where nothing is remembered.
 
     Attributes:
         configured: Whether there is a way of waking it.
+        tested_at: When a wake last succeeded.
+        tested_seconds: How long that took, until the node had joined the cluster.
+        last_at: When the newest wake ended.
+        last_succeeded: Whether the node joined by it.
+        last_method: How it was asked.
+        last_message: What was told of it.
     """
 
     configured: bool
+    tested_at: datetime | None = None
+    tested_seconds: float | None = None
+    last_at: datetime | None = None
+    last_succeeded: bool | None = None
+    last_method: str | None = None
+    last_message: str | None = None
+
+    @classmethod
+    def of(cls, wake: Remembered | None) -> Self:
+        """Show what is remembered of a node that can be woken."""
+        if wake is None:
+            return cls(configured=True)
+        return cls(
+            configured=True,
+            tested_at=None if wake.woke_at is None else utc(wake.woke_at),
+            tested_seconds=wake.woke_seconds,
+            last_at=None if wake.wake_at is None else utc(wake.wake_at),
+            last_succeeded=wake.wake_succeeded,
+            last_method=wake.wake_method,
+            last_message=wake.wake_message,
+        )
 
 
 class NodeView(BaseModel):
@@ -146,28 +174,43 @@ def clear_quarantine(node: Named, name: Caller, services: Wired) -> ClearedAnswe
     return ClearedAnswer(node=node, cleared=cleared)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    cluster: Cluster | None
+    power: Power
+    quarantined: Mapping[str, str]
+    wakes: Mapping[str, Remembered]
+    wakeable: frozenset[str]
+
+
 def _shown(services: Services, cluster: Cluster | None, error: str | None) -> NodesAnswer:
-    power = services.power()
-    quarantined = services.store.history(services.clock()).quarantined
     rules = services.rules()
-    known = set() if cluster is None else set(cluster.nodes)
+    known = _Known(
+        cluster=cluster,
+        power=services.power(),
+        quarantined=services.store.history(services.clock()).quarantined,
+        wakes=services.wakes(),
+        wakeable=rules.wakeable,
+    )
+    names = rules.nodes if cluster is None else rules.nodes | cluster.nodes.keys()
     return NodesAnswer(
         quorate=None if cluster is None else cluster.quorate,
         error=error,
-        nodes=[_node(name, cluster, power, quarantined, rules) for name in sorted(rules.nodes | known)],
+        nodes=[_node(name, known) for name in sorted(names)],
     )
 
 
-def _node(name: str, cluster: Cluster | None, power: Power, quarantined: Mapping[str, str], rules: Rules) -> NodeView:
-    node = None if cluster is None else cluster.nodes.get(name)
-    guests = [] if cluster is None else [guest for guest in cluster.guests.values() if guest.node == name]
+def _node(name: str, known: _Known) -> NodeView:
+    node = None if known.cluster is None else known.cluster.nodes.get(name)
+    guests = () if known.cluster is None else known.cluster.guests.values()
+    here = sorted((guest for guest in guests if guest.node == name), key=lambda guest: guest.vmid)
     return NodeView(
         name=name,
         online=None if node is None else node.online,
         ha_state=None if node is None else node.ha_state,
-        watts=power.node_watts.get(name),
-        threshold_watts=power.node_thresholds.get(name),
-        quarantined=quarantined.get(name),
-        wake=WakeView(configured=True) if name in rules.wakeable else None,
-        guests=[GuestView.of(guest, power) for guest in sorted(guests, key=lambda guest: guest.vmid)],
+        watts=known.power.node_watts.get(name),
+        threshold_watts=known.power.node_thresholds.get(name),
+        quarantined=known.quarantined.get(name),
+        wake=WakeView.of(known.wakes.get(name)) if name in known.wakeable else None,
+        guests=[GuestView.of(guest, known.power) for guest in here],
     )

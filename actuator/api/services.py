@@ -1,6 +1,6 @@
 """What the routers work with, and how they get at it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
@@ -33,6 +33,34 @@ class Worker(Protocol):
         """Look for work at once."""
 
 
+class Remembered(Protocol):
+    """How the wakes of a node went; times in unix seconds, None for what never happened."""
+
+    @property
+    def wake_at(self) -> float | None:
+        """When the newest one ended."""
+
+    @property
+    def wake_succeeded(self) -> bool | None:
+        """Whether the node joined the cluster by it."""
+
+    @property
+    def wake_method(self) -> str | None:
+        """How it was asked."""
+
+    @property
+    def wake_message(self) -> str | None:
+        """What was told of it."""
+
+    @property
+    def woke_at(self) -> float | None:
+        """When one last succeeded."""
+
+    @property
+    def woke_seconds(self) -> float | None:
+        """How long that one took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that outlives a request.
@@ -51,6 +79,7 @@ class Services:
         look: Looks at the cluster, in a thread of its own.
         plan: Tells what an order would lead to, in the same thread.
         power: Looks at the power of nodes and guests; never raises, and takes two or three seconds at most.
+        wakes: Node -> how its wakes went, of which anything is remembered.
         look_seconds: How long the answer of that thread is waited for.
         body_limits: How much of a body is read.
         events_poll_seconds: How often a stream of events looks for new ones.
@@ -69,6 +98,7 @@ class Services:
     look: Callable[[], Future[Cluster]]
     plan: Callable[[Order], Future[Plan]]
     power: Callable[[], Power] = Power
+    wakes: Callable[[], Mapping[str, Remembered]] = dict
     look_seconds: float = 10.0
     body_limits: BodyLimits = field(default_factory=BodyLimits)
     events_poll_seconds: float = 0.25

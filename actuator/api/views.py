@@ -34,7 +34,7 @@ class EventView(BaseModel):
     @classmethod
     def of(cls, event: JobEvent) -> Self:
         """Show this event."""
-        return cls(id=event.id, at=_utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
+        return cls(id=event.id, at=utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
 
 
 class WattsView(BaseModel):
@@ -67,8 +67,8 @@ class WattsView(BaseModel):
             target_before=watts.target_before,
             target_after=watts.target_after,
             change=watts.change,
-            due_at=None if watts.due_at is None else _utc(watts.due_at),
-            measured_at=None if watts.measured_at is None else _utc(watts.measured_at),
+            due_at=None if watts.due_at is None else utc(watts.due_at),
+            measured_at=None if watts.measured_at is None else utc(watts.measured_at),
         )
 
 
@@ -146,9 +146,9 @@ class EpisodeView(BaseModel):
         return cls(
             id=episode.id,
             alertname=episode.alertname,
-            starts_at=_utc(episode.starts_at),
-            last_seen_at=_utc(episode.last_seen_at),
-            resolved_at=None if episode.resolved_at is None else _utc(episode.resolved_at),
+            starts_at=utc(episode.starts_at),
+            last_seen_at=utc(episode.last_seen_at),
+            resolved_at=None if episode.resolved_at is None else utc(episode.resolved_at),
         )
 
 
@@ -191,12 +191,13 @@ def _shown(job: Job) -> dict[str, Any]:
         "outcome": job.checkpoint.outcome,
         "watts": None if job.checkpoint.watts is None else WattsView.of(job.checkpoint.watts),
         "cancel_requested": job.cancel_requested,
-        "created_at": _utc(job.created_at),
-        "updated_at": _utc(job.updated_at),
-        "finished_at": None if job.finished_at is None else _utc(job.finished_at),
+        "created_at": utc(job.created_at),
+        "updated_at": utc(job.updated_at),
+        "finished_at": None if job.finished_at is None else utc(job.finished_at),
     }
 
 
-def _utc(unix: float) -> datetime:
+def utc(unix: float) -> datetime:
+    """Return a time as the API shows it; one beyond the calendar as the calendar's end."""
     # Bounded, so that no number in the database keeps a job from being shown.
     return datetime.fromtimestamp(min(max(unix, _FIRST_SECOND), _LAST_SECOND), UTC)

@@ -198,6 +198,8 @@ class Stack:
                 }
                 for plan in self.lab.plan.nodes
             },
+            "prometheus": {"url": self.url("prometheus")},
+            "alertmanager": {"url": self.url("alertmanager")},
             # Ten minutes become ten seconds, as the minute of the rule does, so that a move by hand need not wait.
             "limits": {"cooldown_seconds": 10},
             "tokens": [{"name": name, "file": str(file)} for name, file in files.items()],

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from actuator.cli import main
 from deploy.lab.demo import GUEST, SOURCE, TARGET, THRESHOLD, Demo
 from deploy.lab.plans import two_nodes
 from deploy.lab.stack import Stack
@@ -94,6 +95,22 @@ def test_the_job_says_what_the_move_cost(closed: Closed) -> None:
     assert job["outcome"]["duration_seconds"] > 0
 
     assert job["guest_node"] == TARGET
+
+
+def test_the_job_knows_what_both_nodes_drew_before(closed: Closed) -> None:
+    """Real figures of the exporters, by way of the real Prometheus; the second look is due, or was taken."""
+    (job,) = closed.jobs()
+
+    assert job["watts"]["source_before"] > 0
+
+    assert job["watts"]["due_at"] or job["watts"]["measured_at"]
+
+
+def test_the_doctor_finds_no_problem(closed: Closed, capsys: pytest.CaptureFixture[str]) -> None:
+    """From Proxmox to Alertmanager, what the loop has just proven to work is found to."""
+    status = main(["doctor", f"--config={closed.stack.directory / 'actuator.yml'}"])
+
+    assert status == 0, capsys.readouterr().out
 
 
 def test_the_watts_fell_and_the_alert_resolved(closed: Closed) -> None:

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actuator.errors import ProxmoxUnreachable
 from actuator.policy.power import Power
+from tests.actuator.api.world import RECORDED_AT
 from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
     from tests.actuator.api.world import World
+
+
+WAKE = {
+    "configured": True,
+    "tested_at": "2026-11-22T16:20:27Z",
+    "tested_seconds": 94.0,
+    "last_at": "2026-11-22T16:21:27Z",
+    "last_succeeded": False,
+    "last_method": "magic_packet",
+    "last_message": "It did not join.",
+}
+
+
+@dataclass
+class Wake:
+    """How a node's wakes went."""
+
+    wake_at: float | None = RECORDED_AT + 60
+    wake_succeeded: bool | None = False
+    wake_method: str | None = "magic_packet"
+    wake_message: str | None = "It did not join."
+    woke_at: float | None = RECORDED_AT
+    woke_seconds: float | None = 94.0
 
 
 def test_each_node_is_shown_with_its_guests_and_watts(world: World) -> None:
@@ -17,6 +42,7 @@ def test_each_node_is_shown_with_its_guests_and_watts(world: World) -> None:
     world.cluster = samples.cluster()
     world.power = Power({"pve2": 84.5}, {"pve2": 90.0}, {100: 31.0})
     world.store.quarantine("pve", "It did not join.", world.now)
+    world.wakes = {"pve": Wake()}
     answer = world.client.get("/api/v1/nodes").json()
     nodes = {node.pop("name"): node for node in answer["nodes"]}
 
@@ -32,7 +58,7 @@ def test_each_node_is_shown_with_its_guests_and_watts(world: World) -> None:
         "guests": [{"id": "qemu/100", "vmid": 100, "name": "web", "status": "running", "watts": 31.0}],
     }
     assert (nodes["pve"]["online"], nodes["pve"]["watts"]) == (False, None)
-    assert (nodes["pve"]["quarantined"], nodes["pve"]["wake"]) == ("It did not join.", {"configured": True})
+    assert (nodes["pve"]["quarantined"], nodes["pve"]["wake"]) == ("It did not join.", WAKE)
     assert nodes["pve3"]["online"] is None  # Proxmox does not know it
 
 

@@ -20,7 +20,7 @@ from actuator.api import application
 from actuator.api.body import BodyLimits
 from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
-from actuator.api.services import Services
+from actuator.api.services import Remembered, Services
 from actuator.auth import Tokens
 from actuator.errors import ProxmoxUnreachable
 from actuator.metrics import Metrics
@@ -75,6 +75,7 @@ class World:
     now: float = RECORDED_AT
     bell: Bell = field(default_factory=Bell)
     power: Power = field(default_factory=Power)
+    wakes: dict[str, Remembered] = field(default_factory=dict)
     cluster: Cluster | Exception | None = None
     """What a look at Proxmox shows, or raises; None: it never ends."""
 
@@ -100,6 +101,7 @@ class World:
                 look=self.look,
                 plan=self.plan,
                 power=lambda: self.power,
+                wakes=lambda: self.wakes,
                 body_limits=self.body_limits,
                 events_poll_seconds=0.01,
             )
