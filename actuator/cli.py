@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from actuator.commands import check_config, doctor, jobs, plan, serve, wake
 from actuator.commands.ending import FAILED, INTERRUPTED, MISUSED, CommandFailed
+from actuator.commands.screen import printable
 from actuator.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return MISUSED
     except CommandFailed as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)  # it may quote whoever answered
         return error.status
     except KeyboardInterrupt:
         return INTERRUPTED

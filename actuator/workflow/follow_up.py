@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_ROUND_SECONDS = 5.0
 _GRACE_SECONDS = 120.0  # after the due time, for a scrape that was missed
 _OLDEST_SECONDS = 7200.0  # the longest settle_seconds there may be, and as much again for a restart
 _MOVING = frozenset({JobState.MIGRATING, JobState.VERIFYING})
@@ -41,21 +40,25 @@ class FollowUp:
         power: Looks at the power of nodes and guests; never raises.
         observer: Who keeps the figures.
         clock: Unix seconds.
+        interval: Seconds between two rounds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it joins them, once
         self,
         store: Store,
         epoch: Callable[[], int | None],
         power: Callable[[], Power],
         observer: Observer,
         clock: Callable[[], float],
+        *,
+        interval: float = 5.0,
     ) -> None:
         self._store = store
         self._epoch = epoch
         self._power = power
         self._observer = observer
         self._clock = clock
+        self._interval = interval
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follow-up", daemon=True)
 
@@ -114,7 +117,7 @@ class FollowUp:
         )
 
     def _run(self) -> None:
-        while not self._stopping.wait(_ROUND_SECONDS):
+        while not self._stopping.wait(self._interval):
             try:
                 self.round()
             except (StoreUnavailable, LeadershipLost) as error:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from actuator.cli import main
 from actuator.commands.job_text import job_lines, progress_line
+from actuator.commands.jobs import follow
 from actuator.commands.screen import Screen, table
 from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts, Outcome
 from tests.actuator.api.world import TOKEN, World, served
@@ -158,7 +159,10 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> No
         for moved in (1, 2, 4):
             screen.live(progress_line(progress(moved * 1024**3, 4 * 1024**3), plain=screen.plain) or "")
         screen.line("The job has succeeded.")
-        written = os.read(leader, 4096).decode()
+        read = b""
+        while not read.endswith(b"\n"):  # a terminal hands it over in pieces
+            read += os.read(leader, 4096)
+        written = read.decode()
     os.close(leader)
 
     assert written.count("\r\033[K") == 3
@@ -184,3 +188,18 @@ def test_no_job_controls_the_terminal() -> None:
 def test_a_table_has_straight_columns() -> None:
     """Each column begins where its head does; the last is not padded."""
     assert table([("A", "B", "C"), ("long", "b", "c"), ("x", "y", "")]) == "A     B  C\nlong  b  c\nx     y"
+
+
+class Interrupted:
+    """A client whose user presses Ctrl-C while he follows."""
+
+    def follow(self, _job_id: str) -> Iterator[dict[str, Any]]:
+        """One event, then the interruption."""
+        yield {"at": "2026-11-22T16:20:22Z", "state": "waking", "message": "Asked pve to wake."}
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_leaves_the_job_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who stops following is told that the job goes on, and how to come back."""
+    assert follow(Interrupted(), "abc", as_json=False) == 130  # type: ignore[arg-type]  # the part that follow knows
+    assert capsys.readouterr().err == ("The job goes on; follow it again with: wattshift-actuator jobs follow abc\n")

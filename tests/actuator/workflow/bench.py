@@ -76,7 +76,9 @@ class Figures:
 
     def measured(self, watts: MoveWatts) -> None:
         """Remember a second look at a move's nodes."""
-        self.measures.append(watts)
+        with self.changed:
+            self.measures.append(watts)
+            self.changed.notify_all()
 
     def decided(self, reason: Reason) -> None:
         """Remember a decision."""

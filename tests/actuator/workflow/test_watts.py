@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from actuator.errors import LeadershipLost
+from actuator.errors import LeadershipLost, StoreUnavailable
 from actuator.policy.jobs import JobState, MoveWatts
 from actuator.policy.power import Power
 from actuator.workflow.follow_up import FollowUp
@@ -155,3 +155,30 @@ def test_one_that_does_not_lead_writes_nothing(bench: Bench) -> None:
         follow_up(bench, meter).round()
     assert bench.job(job.id) == job
     assert bench.figures.measures == []
+
+
+def test_the_thread_goes_on_after_a_database_that_fails(bench: Bench) -> None:
+    """What the leader's thread cannot do in one round it does in a later one; it ends when told."""
+    meter = Meter()
+    looks: list[int] = []
+    job = moved(bench, meter)
+    bench.pass_time(SETTLE)
+
+    def epoch() -> int:
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise StoreUnavailable("the database is busy")
+        return bench.epoch
+
+    thread = FollowUp(bench.store, epoch, meter.power, bench.figures, lambda: bench._now, interval=0.01)
+    thread.start()
+    try:
+        done = bench.wait_for(
+            job.id, lambda job: job.checkpoint.watts is not None and job.checkpoint.watts.due_at is None
+        )
+    finally:
+        thread.stop(30)
+
+    assert done.checkpoint.watts is not None
+    assert done.checkpoint.watts.source_after == 31.0
+    assert not thread._thread.is_alive()
