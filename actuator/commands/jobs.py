@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from actuator.commands.connection import add_flags, connect
 from actuator.commands.ending import DONE, FAILED, INTERRUPTED
 from actuator.commands.job_text import event_line, job_lines, jobs_table, progress_line
-from actuator.commands.screen import Screen, printable
+from actuator.commands.screen import Screen, cut, printable
 from actuator.policy.jobs import JobState
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def run_list(parsed: argparse.Namespace) -> int:
     if is_json(parsed):
         return print_json(document)
     jobs = document.get("jobs") or []
-    print(jobs_table(jobs, time.time()) if jobs else "No jobs.")
+    print(cut(jobs_table(jobs, time.time()), sys.stdout) if jobs else "No jobs.")
     return DONE
 
 

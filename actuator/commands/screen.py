@@ -33,6 +33,14 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def cut(text: str, out: TextIO) -> str:
+    """Return lines that fit a terminal, each on one of its lines; unchanged for a pipe."""
+    if not out.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(line if len(line) <= width else f"{line[: width - 3]}..." for line in text.splitlines())
+
+
 def bar(share: float, *, plain: bool) -> str:
     """Return a progress bar.
 

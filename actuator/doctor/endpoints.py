@@ -19,17 +19,14 @@ _ROLE = "sh role-and-token.sh  # deploy/proxmox, as root on a node of the cluste
 
 def check(facts: Facts) -> list[Finding]:
     """Judge each endpoint, and all of them."""
-    findings = [_endpoint(host, answer) for host, answer in facts.endpoints.items()]
-    answering = [host for host, answer in facts.endpoints.items() if answer.good]
+    others = any(answer.good for answer in facts.endpoints.values())
+    findings = [_endpoint(host, answer, others=others) for host, answer in facts.endpoints.items()]
     if len(facts.endpoints) == 1 and len(facts.settings.nodes) > 1:
         findings.append(
             warning(
                 "only one endpoint is configured: while its node is off, nothing works; add others to proxmox.hosts"
             )
         )
-    if answering and len(answering) < len(facts.endpoints):
-        # One of them may be the node that sleeps, which is what the others are there for.
-        findings = [warning(each.sentence, *each.commands) if _silent(facts, each) else each for each in findings]
     if not facts.settings.proxmox.verify:
         findings.append(
             warning(
@@ -40,23 +37,18 @@ def check(facts: Facts) -> list[Finding]:
     return findings
 
 
-def _silent(facts: Facts, finding: Finding) -> bool:
-    return any(
-        finding.sentence.startswith(f"{host} ") and answer.trouble in {Trouble.UNREACHABLE, Trouble.SILENT}
-        for host, answer in facts.endpoints.items()
-    )
-
-
-def _endpoint(host: str, answer: Answer) -> Finding:
+def _endpoint(host: str, answer: Answer, *, others: bool) -> Finding:
+    """Judge one; when others answer, one that is off may be the node that sleeps, for which the others are there."""
+    off = warning if others else problem
     if answer.trouble is Trouble.CERTIFICATE:
         return problem(
             f"{host} shows a certificate that is not to be trusted, or is another host's",
             f"scp root@{host.rpartition(':')[0]}:/etc/pve/pve-root-ca.pem /etc/wattshift/  # for proxmox.ca_file",
         )
     if answer.trouble is Trouble.SILENT:
-        return problem(f"{host} takes connections, but does not answer in time", "systemctl restart pveproxy  # there")
+        return off(f"{host} takes connections, but does not answer in time", "systemctl restart pveproxy  # there")
     if answer.trouble is not None:
-        return problem(
+        return off(
             f"{host} cannot be reached: its node is off, or pveproxy does not run", "systemctl status pveproxy  # there"
         )
     if answer.status == _UNAUTHORIZED:

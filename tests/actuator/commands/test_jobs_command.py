@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from actuator.cli import main
 from actuator.commands.job_text import job_lines, progress_line
 from actuator.commands.jobs import follow
-from actuator.commands.screen import Screen, table
+from actuator.commands.screen import Screen, cut, table
 from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts, Outcome
 from tests.actuator.api.world import TOKEN, World, served
 
@@ -155,6 +155,7 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COLUMNS", "40")
     leader, follower = pty.openpty()
     with open(follower, "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor, not a path
+        assert cut(f"{'x' * 41}\nshort", out) == f"{'x' * 37}...\nshort"
         screen = Screen(out)
         for moved in (1, 2, 4):
             screen.live(progress_line(progress(moved * 1024**3, 4 * 1024**3), plain=screen.plain) or "")
