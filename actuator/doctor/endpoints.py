@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actuator.adapters.probe import Trouble
+from actuator.adapters.endpoint_probe import Trouble
 from actuator.doctor.finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
-    from actuator.adapters.probe import Answer
+    from actuator.adapters.endpoint_probe import Answer
     from actuator.doctor.facts import Facts
 
 TITLE = "Proxmox API"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from actuator.adapters.probe import Answer, ask
+from actuator.adapters.endpoint_probe import Answer, ask
 from actuator.adapters.prometheus import QUERY, PrometheusClient, PrometheusError, read
 from actuator.policy.power import Power
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from actuator.doctor.finding import Finding, ok, warning
 
 if TYPE_CHECKING:
-    from actuator.adapters.probe import Answer
+    from actuator.adapters.endpoint_probe import Answer
     from actuator.doctor.facts import Facts
 
 TITLE = "Waking"

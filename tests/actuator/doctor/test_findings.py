@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from actuator.adapters.probe import Answer, Trouble
+from actuator.adapters.endpoint_probe import Answer, Trouble
 from actuator.doctor import (
     alertmanager,
     clock,
