@@ -28,7 +28,7 @@ def _why(facts: Facts) -> str:
 
 def _quorum(facts: Facts) -> Finding:
     off = sorted(name for name, online in facts.members.items() if not online)
-    away = f"; off: {', '.join(off)}" if off else ""
+    away = f" (off: {', '.join(off)})" if off else ""
     if facts.quorate:
         return ok(f"the cluster has quorum, {len(facts.members) - len(off)} of {len(facts.members)} nodes are on{away}")
     return warning(
