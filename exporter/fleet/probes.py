@@ -29,6 +29,7 @@ MOST = 128
 
 _JOIN_SECONDS = 2.0
 _USEFUL_SECONDS = 0.1  # of time to read; with less, ipmitool would be started to be killed
+_OTHER_MODULE = "this BMC is being asked with another module: give them one interval each"
 
 
 @dataclass(slots=True)
@@ -66,11 +67,9 @@ class Probes:
         place = (bmc.host, bmc.port)
         with self._changed:
             free = self._changed.wait_for(lambda: self._is_open_to(place, asked), patience)
-            if not free:
-                raise SourceError(
-                    Reason.BUSY, "this BMC is being asked with another module: give them one interval each"
-                )
             flight = self._flights.get(place)
+            if not free:
+                raise SourceError(Reason.BUSY, _OTHER_MODULE if flight else self._full())
             if flight is None:
                 if min(seconds, until - self._now()) <= _USEFUL_SECONDS:
                     raise SourceError(Reason.TIMEOUT, "no time is left to ask: give the scrape a longer timeout")
@@ -88,6 +87,7 @@ class Probes:
         """Kill every ipmitool that runs and start no more; waits a little for the reads under way."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
             flights = list(self._flights.values())
         for flight in flights:
             flight.source.close()
@@ -97,14 +97,18 @@ class Probes:
                 flight.thread.join(max(0.0, until - time.monotonic()))
 
     def _is_open_to(self, place: tuple[str, int], asked: tuple[Bmc, bool]) -> bool:
+        """Tell whether there is a read to share, or room for one; those of dead BMCs end within their module's time."""
         flight = self._flights.get(place)
-        return flight is None or flight.asked == asked
+        if flight is None:
+            return self._closed or len(self._flights) < self._most
+        return flight.asked == asked
+
+    def _full(self) -> str:
+        return f"{self._most} BMCs are being asked already: scrape fewer at once"
 
     def _start(self, place: tuple[str, int], asked: tuple[Bmc, bool], seconds: float) -> _Flight:
         if self._closed:
             raise SourceError(Reason.BUSY, STOPPING)
-        if len(self._flights) >= self._most:
-            raise SourceError(Reason.BUSY, f"{self._most} BMCs are being asked already: scrape fewer at once")
         bmc, accept_inactive = asked
         source = Dcmi(Pace(0.0, seconds), bmc, self._environment, accept_inactive=accept_inactive)
         flight = _Flight(asked, source)
