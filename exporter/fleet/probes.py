@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 MOST = 128
 """Reads at once: each is a process of a few megabytes, and Prometheus spreads its scrapes over the interval."""
 
+MOST_ASKING = MOST + MOST // 2
+"""Scrapes at once, with those that wait for another's read: the connections that are left are for other pages."""
+
 _JOIN_SECONDS = 2.0
 _USEFUL_SECONDS = 0.1  # of time to read; with less, ipmitool would be started to be killed
 _OTHER_MODULE = "this BMC is being asked with another module: give them one interval each"
@@ -41,17 +44,26 @@ class _Flight:
 
 
 class Probes:
-    """Asks BMCs with ipmitool in this ``environment``, at most ``most`` at once; ``now`` is a clock in seconds."""
+    """Asks BMCs with ipmitool in this ``environment``, at most ``most`` at once, for at most ``most_asking`` scrapes.
+
+    ``now`` is a clock in seconds.
+    """
 
     def __init__(
-        self, environment: Mapping[str, str], most: int = MOST, now: Callable[[], float] = time.monotonic
+        self,
+        environment: Mapping[str, str],
+        most: int = MOST,
+        now: Callable[[], float] = time.monotonic,
+        most_asking: int = MOST_ASKING,
     ) -> None:
         self._environment = environment
         self._most = most
+        self._most_asking = most_asking
         self._now = now
         self._changed = threading.Condition()
         self._flights: dict[tuple[str, int], _Flight] = {}
         self._closed = False
+        self._asking = 0
 
     def ask(self, bmc: Bmc, seconds: float, patience: float, *, accept_inactive: bool = False) -> Sample:
         """Return what the BMC says within so many seconds, or at the latest after ``patience`` that it said nothing.
@@ -62,20 +74,32 @@ class Probes:
         Raises:
             SourceError: it could not be asked or gave no reading; busy, when too many reads are under way.
         """
+        with self._changed:
+            if self._asking >= self._most_asking:
+                raise SourceError(
+                    Reason.BUSY, f"{self._most_asking} scrapes wait for BMCs already: scrape fewer at once"
+                )
+            self._asking += 1
+            self._changed.notify_all()
+            try:
+                return self._share(bmc, seconds, patience, accept_inactive=accept_inactive)
+            finally:
+                self._asking -= 1
+
+    def _share(self, bmc: Bmc, seconds: float, patience: float, *, accept_inactive: bool) -> Sample:
         until = self._now() + patience
         asked = (bmc, accept_inactive)
         place = (bmc.host, bmc.port)
-        with self._changed:
-            free = self._changed.wait_for(lambda: self._is_open_to(place, asked), patience)
-            flight = self._flights.get(place)
-            if not free:
-                raise SourceError(Reason.BUSY, _OTHER_MODULE if flight else self._full())
-            if flight is None:
-                if min(seconds, until - self._now()) <= _USEFUL_SECONDS:
-                    raise SourceError(Reason.TIMEOUT, "no time is left to ask: give the scrape a longer timeout")
-                flight = self._start(place, asked, seconds)
-            self._changed.wait_for(lambda: flight.result is not None, until - self._now())
-            result = flight.result
+        free = self._changed.wait_for(lambda: self._is_open_to(place, asked), patience)
+        flight = self._flights.get(place)
+        if not free:
+            raise SourceError(Reason.BUSY, _OTHER_MODULE if flight else self._full())
+        if flight is None:
+            if min(seconds, until - self._now()) <= _USEFUL_SECONDS:
+                raise SourceError(Reason.TIMEOUT, "no time is left to ask: give the scrape a longer timeout")
+            flight = self._start(place, asked, seconds)
+        self._changed.wait_for(lambda: flight.result is not None, until - self._now())
+        result = flight.result
         if result is None:
             raise SourceError(Reason.TIMEOUT, "the read has not ended in time; no other is started before it has")
         if isinstance(result, SourceError):

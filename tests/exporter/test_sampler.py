@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +19,6 @@ from tests.exporter.worlds import POWER, FakeSource, ManualClock, power
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from exporter.readings import Snapshot, SourceState
 
@@ -173,6 +172,42 @@ def test_closing_ends_every_source_and_thread() -> None:
     assert fine.closed
     assert threading.active_count() == before
     assert of(sampler.snapshot(), "waiting").up is None
+
+
+class _Jam(logging.Handler):
+    """A log that nobody takes, until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_jammed = threading.Event()
+        self.let_go = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Wait, as a write into a full pipe does."""
+        del record
+        self.is_jammed.set()
+        assert self.let_go.wait(60)
+
+
+def test_a_log_that_nobody_takes_holds_up_no_scrape() -> None:
+    """A journal that was stopped, or a full pipe, may stop the source that has news; snapshots are taken as ever."""
+    jam, log = _Jam(), logging.getLogger("exporter.sampler")
+    sampler = Sampler([FakeSource(lambda: power(1.0))], 30.0, Clock())
+    log.addHandler(jam)
+    log.setLevel(logging.INFO)
+    try:
+        sampler.start()
+        assert jam.is_jammed.wait(60)
+        with ThreadPoolExecutor(1) as pool:
+            snapshot = pool.submit(sampler.snapshot)
+            try:
+                assert of(snapshot.result(60), "fake").up
+            finally:
+                jam.let_go.set()
+    finally:
+        log.removeHandler(jam)
+        log.setLevel(logging.NOTSET)
+        sampler.close()
 
 
 def test_suspended_time_counts() -> None:

@@ -271,6 +271,22 @@ def test_beyond_the_bound_it_waits_for_room_and_is_busy_when_there_is_none(
     assert all(future.result(FOREVER).up for future in (*under_way, third))
 
 
+def test_those_who_wait_for_a_silent_bmc_are_bounded(tmp_path: Path, tool: Tool) -> None:
+    """A crowd that asks for one BMC leaves connections for others: who is too much is told at once."""
+    made = Probes({"PATH": f"{tmp_path}:{os.environ['PATH']}"}, most_asking=2)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask, made, bmc()) for _ in range(2)]
+        tool.wait_for_start()
+        with made._changed:
+            assert made._changed.wait_for(lambda: made._asking == 2, FOREVER)
+        with pytest.raises(SourceError, match="2 scrapes wait for BMCs already") as caught:
+            ask(made, bmc())
+        assert caught.value.reason is Reason.BUSY
+        tool.let_answer()
+        assert all(future.result(FOREVER).up for future in waiting)
+    made.close()
+
+
 def test_a_child_ends_at_its_deadline_though_nobody_waits(probes: Probes, tool: Tool) -> None:
     """A scraper that has hung up leaves no process behind."""
     with pytest.raises(SourceError, match="no other is started before it has") as caught:
