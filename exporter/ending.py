@@ -19,7 +19,8 @@ class Ending:
         os.set_blocking(told, False)  # Python's condition; a pipe full of signals says enough
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         for number in numbers:
-            signal.signal(number, lambda *_: None)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants SIGHUP
+                signal.signal(number, lambda *_: None)
 
     def wait(self) -> None:
         """Return once one of them has come, before or while waiting."""

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from exporter.readings import Reason, SourceError
 
-# No single zone draws this much. It bounds how soon a counter could wrap unseen, and tells a wrap from a reset.
+# No single zone draws this much. It bounds how soon a counter could wrap unseen.
 _MOST_WATTS = 2000
-# So much more than in the window before a zone seldom draws; a reset near the end of the range seems to be more yet.
-_STEEPEST_FACTOR = 3
-_STEEPEST_WATTS = 50
+_ASLEEP_SECONDS = 0.1  # less is two clocks read one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +31,8 @@ class EnergyMeter:
     range, up to a fifth of the power. Sums are integer microjoules: a float would lose them after 104 days at 1 kW.
 
     A window longer than ``longest_window`` seconds counts, but its mean is no present power. A counter that shows less
-    than before has wrapped, or has been reset. It is taken for a wrap only within such a window, and if the power that
-    follows from it is not far above the power before; otherwise nothing tells which, and nothing is guessed.
+    than before has wrapped; unless the machine was suspended meanwhile, which may also reset it: then nothing tells
+    which, and nothing is guessed.
     """
 
     def __init__(self, longest_window: float = math.inf) -> None:
@@ -43,23 +41,26 @@ class EnergyMeter:
         self._raw: int | None = None
         self._span = 0
         self._at = 0.0
-        self._watts: float | None = None
+        self._asleep = 0.0
 
-    def advance(self, raw: int, span: int, now: float) -> Energy:
+    def advance(self, raw: int, span: int, now: float, asleep: float = 0.0) -> Energy:
         """Take the counter's value ``raw`` (µJ, of at most ``span`` µJ) read at ``now`` (monotonic seconds).
+
+        ``asleep`` is for how many seconds in all the machine was suspended so far.
 
         Raises:
             SourceError: implausible. The value is outside the counter's range; or the range has changed; or so much
-                time went by that a wrap may hide in it, or that a fall may be a reset; or the zone would have drawn
-                more than any zone can, or suddenly far more than before (the counter was reset). In all but the first
-                case counting starts anew from ``raw``, and what was counted so far stands.
+                time went by that a wrap may hide in it; or it fell while the machine was suspended; or the zone would
+                have drawn more than any zone can (the counter was reset). In all but the first case counting starts
+                anew from ``raw``, and what was counted so far stands.
         """
         if not 0 <= raw <= span:
             raise SourceError(Reason.IMPLAUSIBLE, f"{raw} µJ is outside the counter's range of {span} µJ")
         before, elapsed = self._raw, now - self._at
         if before is not None and elapsed <= 0:
             return Energy(self._total, None)
-        span_before, self._raw, self._span, self._at = self._span, raw, span, now
+        slept = asleep - self._asleep > _ASLEEP_SECONDS
+        span_before, self._raw, self._span, self._at, self._asleep = self._span, raw, span, now, asleep
         if before is None:
             return Energy(self._total, None)
         if span != span_before:
@@ -67,12 +68,11 @@ class EnergyMeter:
                 Reason.IMPLAUSIBLE,
                 f"the counter's range changed from {span_before} to {span} µJ: the window is left out",
             )
-        step = self._step(before, raw, elapsed)
+        step = self._step(before, raw, elapsed, slept=slept)
         self._total += step
-        self._watts = step / 1e6 / elapsed
-        return Energy(self._total, self._watts if elapsed <= self._longest_window else None)
+        return Energy(self._total, step / 1e6 / elapsed if elapsed <= self._longest_window else None)
 
-    def _step(self, before: int, raw: int, elapsed: float) -> int:
+    def _step(self, before: int, raw: int, elapsed: float, *, slept: bool) -> int:
         """Return the microjoules between two values, of which the first is within the range as well.
 
         Raises:
@@ -85,18 +85,15 @@ class EnergyMeter:
                 f"{elapsed:.1f} s passed between two readings, and a wrap may hide in more than {longest:.1f} s: "
                 "the window is left out; if this repeats, lower --rapl.interval",
             )
-        if raw < before and elapsed > self._longest_window:
+        if raw < before and slept:
             raise SourceError(
                 Reason.IMPLAUSIBLE,
-                f"the counter fell from {before} to {raw} µJ while it was not read for {elapsed:.1f} s: it has wrapped "
-                "or was reset, and the window is left out",
+                f"the counter fell from {before} to {raw} µJ while the machine was suspended: it has wrapped or was "
+                "reset, and the window is left out",
             )
         step = raw - before if raw >= before else self._span - before + raw
         watts = step / 1e6 / elapsed
-        most: float = _MOST_WATTS
-        if raw < before and self._watts is not None:
-            most = min(most, _STEEPEST_FACTOR * self._watts + _STEEPEST_WATTS)
-        if watts > most:
+        if watts > _MOST_WATTS:
             raise SourceError(
                 Reason.IMPLAUSIBLE,
                 f"the counter went from {before} to {raw} µJ in {elapsed:.1f} s, which is {watts:.0f} W: "

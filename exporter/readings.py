@@ -169,12 +169,21 @@ def _since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _asleep() -> float:
+    """Return for how many seconds of them the machine was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The two clocks: ``monotonic`` for spans and ages, suspended time included, ``wall`` for timestamps."""
+    """The clocks: ``monotonic`` for spans and ages, suspended time included, ``wall`` for timestamps.
+
+    ``asleep`` is how much of the former was suspended time; it grows during a suspend alone.
+    """
 
     monotonic: Callable[[], float] = _since_boot
     wall: Callable[[], float] = time.time
+    asleep: Callable[[], float] = _asleep
 
 
 class Source(Protocol):

@@ -38,7 +38,7 @@ class Sampler:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._logs = {track.source.name: SourceLog(_log) for track in self._tracks}
+        self._logs = {track.source.name: SourceLog() for track in self._tracks}
 
     def start(self) -> None:
         """Begin to read."""
@@ -58,7 +58,8 @@ class Sampler:
             track.source.close()
         until = time.monotonic() + _JOIN_SECONDS
         for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            if thread.ident is not None:  # a signal may have come before it was started
+                thread.join(max(0.0, until - time.monotonic()))
 
     def snapshot(self) -> Snapshot:
         """Return every source as it stands now; touches no source."""
@@ -90,23 +91,30 @@ class Sampler:
                 now = self._clock.monotonic()
                 track.finish(result, now, self._clock.wall())
                 snapshot = self._look()
-                for news in self._cross_check.observe(track.source.name, snapshot, now):
-                    _log.warning("%s", news)
+                lines = [
+                    (logging.WARNING, news) for news in self._cross_check.observe(track.source.name, snapshot, now)
+                ]
                 pause = track.pause()
-                self._tell(snapshot)
+                lines += self._tell(snapshot)
+            _write(lines)
 
     def _watch(self) -> None:
         while not self._stopping.wait(_CHECK_SECONDS):
             now = self._clock.monotonic()
             with self._changed:
-                if any(track.overdue(now) for track in self._tracks):
-                    self._tell(self._look())
+                lines = self._tell(self._look()) if any(track.overdue(now) for track in self._tracks) else []
+            _write(lines)
 
-    def _tell(self, snapshot: Snapshot) -> None:
-        """Wake those who wait, and log what changed: once a change, however often the same thing fails."""
-        for state in snapshot.states:
-            self._logs[state.source].tell(state)
+    def _tell(self, snapshot: Snapshot) -> list[tuple[int, str]]:
+        """Wake those who wait; return what to log: once a change, however often the same thing fails."""
         self._changed.notify_all()
+        return [line for state in snapshot.states for line in self._logs[state.source].news(state)]
+
+
+def _write(lines: Sequence[tuple[int, str]]) -> None:
+    """Log, with no lock held: where nobody takes what is logged, that waits, and no scrape may wait for it."""
+    for level, line in lines:
+        _log.log(level, "%s", line)
 
 
 def _read(source: Source) -> Sample | SourceError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from exporter.live import cut
 
@@ -22,7 +22,7 @@ _CLEAR = _HOME + _TO_END
 
 
 class Screen:
-    """Draws whole frames over each other while entered; leaves the terminal as it found it, however it is left.
+    """Draws whole frames over each other while entered; leaves the terminal as it found it.
 
     That is so while it is stopped, too (Ctrl-Z): the shell gets its own screen and cursor, until ``fg``.
     """
@@ -30,12 +30,13 @@ class Screen:
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def __enter__(self) -> Self:
+    def enter(self) -> None:
+        """Go to the other screen, without a cursor."""
         signal.signal(signal.SIGTSTP, self._stop)
         self._write(_ENTER)
-        return self
 
-    def __exit__(self, *_exception: object) -> None:
+    def leave(self) -> None:
+        """Give the terminal back, entered or not."""
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         self._write(_LEAVE)
 

@@ -38,7 +38,7 @@ _LISTEN_ADVICE: dict[int | None, str] = {
 
 
 def serve(settings: Settings) -> int:
-    """Serve metrics until told to stop (SIGTERM, SIGINT); 1 when that cannot be done as the settings want it."""
+    """Serve metrics until a signal says to stop; 1 when that cannot be done as the settings want it."""
     try:
         guard = Guard(settings.web_config) if settings.web_config is not None else None
         modules = ModulesFile(settings.modules_file) if settings.modules_file is not None else None
@@ -67,7 +67,7 @@ def serve(settings: Settings) -> int:
             advice,
         )
         return 1
-    ending = Ending(signal.SIGTERM, signal.SIGINT)
+    ending = Ending(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     sampler.start()
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     _log.info("listening on %s", server.url)

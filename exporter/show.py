@@ -8,10 +8,11 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
+from exporter.interrupts import Interrupts
 from exporter.live import Spread, frame
 from exporter.node_power import node_power
 from exporter.readings import Clock
@@ -50,7 +51,10 @@ def watch(settings: Settings, out: TextIO) -> int:
     clock = Clock()
     with _sampling(settings, clock) as sampler, suppress(KeyboardInterrupt):
         if out.isatty() and os.environ.get("TERM") != "dumb":
-            with Screen(out) as screen:
+            with ExitStack() as stack:
+                screen = Screen(out)
+                stack.callback(screen.leave)  # before it is entered, since a signal may come right after that
+                screen.enter()
                 _follow(settings, sampler, clock, screen.draw)
         else:
             _follow(settings, sampler, clock, lambda lines: print(*lines, "", sep="\n", file=out, flush=True))
@@ -83,10 +87,10 @@ def _sampling(settings: Settings, clock: Clock) -> Iterator[Sampler]:
     """Read the sources in the background; a signal to end leaves the block, and their children end with it."""
     sampler = Sampler(make_sources(settings, clock, os.environ), settings.max_age, clock)
     logging.getLogger("exporter.sampler").setLevel(logging.CRITICAL)  # the table says it all
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    sampler.start()
+    interrupts = Interrupts(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
+        with interrupts.held():
+            sampler.start()
         yield sampler
     finally:
         sampler.close()

@@ -112,7 +112,8 @@ def _work(account: Account | None, measure: Callable[[Callable[[Snapshot], None]
             out.write(encode(snapshot).encode() + _END)
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's goes to both: the other then ends this one
+        for number in (signal.SIGINT, signal.SIGHUP):  # a terminal's go to both: the other then ends this one
+            signal.signal(number, signal.SIG_IGN)
         os.write(pipe, bytes([_denied(account)]))
         measure(tell)
     except Exception:  # noqa: BLE001 - the copy of a process must end here, and its fault be seen

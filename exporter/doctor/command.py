@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exporter.doctor.finding import Block
     from exporter.settings import Settings
 
+_ENDINGS = frozenset({signal.SIGTERM, signal.SIGHUP})  # of the parent's word, and of the terminal that closes
 _INTERVAL = 1.0  # seconds between the two samples that a power figure takes
 _TOOL_SECONDS = 5.0
 _ACCOUNT_SECONDS = 1.0  # before everything else
@@ -80,7 +81,7 @@ def _measure(settings: Settings, environment: dict[str, str], tell: Callable[[Sn
     sources = make_sources(settings.hurried(_INTERVAL, _SETTLE_SECONDS), Clock(), environment)
     sampler = Sampler(sources, settings.max_age, Clock())
     # Waited for, since an exception out of a signal's handler may land anywhere, in a finaliser even.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
     threading.Thread(target=_end_when_told, args=(sampler,), name="end", daemon=True).start()
     sampler.start()
     try:
@@ -90,9 +91,11 @@ def _measure(settings: Settings, environment: dict[str, str], tell: Callable[[Sn
 
 
 def _end_when_told(sampler: Sampler) -> None:
-    signal.sigwait({signal.SIGTERM})
-    sampler.close()
-    os._exit(0)
+    signal.sigwait(_ENDINGS)
+    try:
+        sampler.close()
+    finally:
+        os._exit(0)
 
 
 class _Settled:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from exporter.doctor import bmc, guests, hwmon, node, powerstat, rapl, service, wake, watchdog
+from exporter.doctor import bmc, files, guests, hwmon, node, powerstat, rapl, service, wake, watchdog
 from exporter.doctor.finding import Block, Finding, State, problem
 from exporter.readings import printable
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.doctor.where import Where
 
 CHECKS: tuple[tuple[str, Callable[[Where], list[Finding]]], ...] = tuple(
-    (check.TITLE, check.check) for check in (node, service, rapl, bmc, hwmon, powerstat, guests, wake, watchdog)
+    (check.TITLE, check.check) for check in (node, service, files, rapl, bmc, hwmon, powerstat, guests, wake, watchdog)
 )
 
 POWER = frozenset({rapl.TITLE, bmc.TITLE, hwmon.TITLE, powerstat.TITLE})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.doctor import environment_file
-from exporter.flags import make_parser
+from exporter.flags import make_parser, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ def adopt(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[list[str
 
     They are those of ``default/wattshift-exporter`` below ``--path.etc``. Flags on the command line, other than that
     one, stand in place of the service's; the BMC's password is the service's unless the environment has one. Exits
-    with status 2 when ``argv`` makes no sense, as `exporter.flags.parse` does.
+    with status 2 when ``argv``, or the service's own flags, make no sense, as `exporter.flags.parse` does.
     """
     given = make_parser().parse_args(argv)
     if given.command != _DOCTOR:
@@ -40,6 +41,11 @@ def adopt(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[list[str
         return list(argv), {**password, **environment}, ""
     flags = variables.get("ARGS", "")
     adopted = environment_file.words(flags)
+    try:
+        parse([*argv, *adopted], {**environment, **password})
+    except SystemExit:
+        sys.stderr.write(f"These flags are the service's, which does not start with them: correct ARGS in {path}\n")
+        raise
     return [*argv, *adopted], {**environment, **password}, f"judging with the service's settings: {flags or 'no flags'}"
 
 

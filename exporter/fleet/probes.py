@@ -27,8 +27,12 @@ _log = logging.getLogger(__name__)
 MOST = 128
 """Reads at once: each is a process of a few megabytes, and Prometheus spreads its scrapes over the interval."""
 
+MOST_ASKING = MOST + MOST // 2
+"""Scrapes at once, with those that wait for another's read: the connections that are left are for other pages."""
+
 _JOIN_SECONDS = 2.0
 _USEFUL_SECONDS = 0.1  # of time to read; with less, ipmitool would be started to be killed
+_OTHER_MODULE = "this BMC is being asked with another module: give them one interval each"
 
 
 @dataclass(slots=True)
@@ -40,17 +44,26 @@ class _Flight:
 
 
 class Probes:
-    """Asks BMCs with ipmitool in this ``environment``, at most ``most`` at once; ``now`` is a clock in seconds."""
+    """Asks BMCs with ipmitool in this ``environment``, at most ``most`` at once, for at most ``most_asking`` scrapes.
+
+    ``now`` is a clock in seconds.
+    """
 
     def __init__(
-        self, environment: Mapping[str, str], most: int = MOST, now: Callable[[], float] = time.monotonic
+        self,
+        environment: Mapping[str, str],
+        most: int = MOST,
+        now: Callable[[], float] = time.monotonic,
+        most_asking: int = MOST_ASKING,
     ) -> None:
         self._environment = environment
         self._most = most
+        self._most_asking = most_asking
         self._now = now
         self._changed = threading.Condition()
         self._flights: dict[tuple[str, int], _Flight] = {}
         self._closed = False
+        self._asking = 0
 
     def ask(self, bmc: Bmc, seconds: float, patience: float, *, accept_inactive: bool = False) -> Sample:
         """Return what the BMC says within so many seconds, or at the latest after ``patience`` that it said nothing.
@@ -61,22 +74,32 @@ class Probes:
         Raises:
             SourceError: it could not be asked or gave no reading; busy, when too many reads are under way.
         """
+        with self._changed:
+            if self._asking >= self._most_asking:
+                raise SourceError(
+                    Reason.BUSY, f"{self._most_asking} scrapes wait for BMCs already: scrape fewer at once"
+                )
+            self._asking += 1
+            self._changed.notify_all()
+            try:
+                return self._share(bmc, seconds, patience, accept_inactive=accept_inactive)
+            finally:
+                self._asking -= 1
+
+    def _share(self, bmc: Bmc, seconds: float, patience: float, *, accept_inactive: bool) -> Sample:
         until = self._now() + patience
         asked = (bmc, accept_inactive)
         place = (bmc.host, bmc.port)
-        with self._changed:
-            free = self._changed.wait_for(lambda: self._is_open_to(place, asked), patience)
-            if not free:
-                raise SourceError(
-                    Reason.BUSY, "this BMC is being asked with another module: give them one interval each"
-                )
-            flight = self._flights.get(place)
-            if flight is None:
-                if min(seconds, until - self._now()) <= _USEFUL_SECONDS:
-                    raise SourceError(Reason.TIMEOUT, "no time is left to ask: give the scrape a longer timeout")
-                flight = self._start(place, asked, seconds)
-            self._changed.wait_for(lambda: flight.result is not None, until - self._now())
-            result = flight.result
+        free = self._changed.wait_for(lambda: self._is_open_to(place, asked), patience)
+        flight = self._flights.get(place)
+        if not free:
+            raise SourceError(Reason.BUSY, _OTHER_MODULE if flight else self._full())
+        if flight is None:
+            if min(seconds, until - self._now()) <= _USEFUL_SECONDS:
+                raise SourceError(Reason.TIMEOUT, "no time is left to ask: give the scrape a longer timeout")
+            flight = self._start(place, asked, seconds)
+        self._changed.wait_for(lambda: flight.result is not None, until - self._now())
+        result = flight.result
         if result is None:
             raise SourceError(Reason.TIMEOUT, "the read has not ended in time; no other is started before it has")
         if isinstance(result, SourceError):
@@ -88,6 +111,7 @@ class Probes:
         """Kill every ipmitool that runs and start no more; waits a little for the reads under way."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
             flights = list(self._flights.values())
         for flight in flights:
             flight.source.close()
@@ -97,14 +121,18 @@ class Probes:
                 flight.thread.join(max(0.0, until - time.monotonic()))
 
     def _is_open_to(self, place: tuple[str, int], asked: tuple[Bmc, bool]) -> bool:
+        """Tell whether there is a read to share, or room for one; those of dead BMCs end within their module's time."""
         flight = self._flights.get(place)
-        return flight is None or flight.asked == asked
+        if flight is None:
+            return self._closed or len(self._flights) < self._most
+        return flight.asked == asked
+
+    def _full(self) -> str:
+        return f"{self._most} BMCs are being asked already: scrape fewer at once"
 
     def _start(self, place: tuple[str, int], asked: tuple[Bmc, bool], seconds: float) -> _Flight:
         if self._closed:
             raise SourceError(Reason.BUSY, STOPPING)
-        if len(self._flights) >= self._most:
-            raise SourceError(Reason.BUSY, f"{self._most} BMCs are being asked already: scrape fewer at once")
         bmc, accept_inactive = asked
         source = Dcmi(Pace(0.0, seconds), bmc, self._environment, accept_inactive=accept_inactive)
         flight = _Flight(asked, source)

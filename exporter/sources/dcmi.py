@@ -10,11 +10,13 @@ from exporter.child import Slot, find_program
 from exporter.readings import Failure, Family, Reading, Reason, Sample, SourceError
 from exporter.sources.dcmi_answer import (
     ACTIVE,
+    ASK_RAW,
     AVERAGE_WATTS,
     MAX_WATTS,
     MIN_WATTS,
     PERIOD,
     WATTS,
+    check_length,
     parse,
 )
 
@@ -108,14 +110,20 @@ class Dcmi:
 
     def _power(self, until: float) -> PowerReading:
         for pause in _PAUSES:
-            ended = self._ask(until, "dcmi", "power", "reading")
             try:
-                return parse(ended)
+                return self._reading(until)
             except SourceError as error:
                 passes = error.reason in (Reason.BUSY, Reason.PARSE) and time.monotonic() + pause < until
                 if not passes or self._wait(self._closing, pause):
                     raise
-        return parse(self._ask(until, "dcmi", "power", "reading"))
+        return self._reading(until)
+
+    def _reading(self, until: float) -> PowerReading:
+        """Ask once; what an inactive meter shows is looked at more closely, for an answer cut short looks like it."""
+        reading = parse(self._ask(until, "dcmi", "power", "reading"))
+        if not reading.active and reading.watts[WATTS]:
+            check_length(self._ask(until, *ASK_RAW))
+        return reading
 
     def _is_on(self, until: float) -> bool:
         """Tell whether the chassis is on; unless a remote BMC says that it is off, it is."""

@@ -32,6 +32,13 @@ NOT_PERMITTED = "Operation not permitted"
 EXCEEDS = "exceeds"
 """In the words about a privilege level that is above what the BMC's user, or the channel, may have."""
 
+ASK_RAW = ("raw", "0x2c", "0x02", "0xdc", "0x01", "0x00", "0x00")
+"""*Get Power Reading* once more, for `check_length`: DCMI's group extension, system power statistics."""
+
+_ANSWER_BYTES = 18  # DCMI 1.5, table 6-16, without the completion code
+_HEX_LINE = re.compile(r"^(?: [0-9a-f]{2})+\s*$", re.MULTILINE)
+_LENGTH = re.compile(r"RAW RSP \((\d{1,9}) bytes\)")  # with -v, which prints the request's bytes as well
+
 _FIGURES = {
     WATTS: re.compile(r"Instantaneous power reading:\s+(\d{1,20}) Watts"),
     MIN_WATTS: re.compile(r"Minimum during sampling period:\s+(\d{1,20}) Watts"),
@@ -93,6 +100,18 @@ def parse(ended: Ended) -> PowerReading:
     seconds = int(period[1]) if period[1] else int(period[2]) * _UNITS[period[3]]
     watts = {name: int(match[1]) for name, match in figures.items()}
     return PowerReading(watts, seconds, state[1] == "activated")
+
+
+def check_length(ended: Ended) -> None:
+    """Return if ipmitool's output for `ASK_RAW` is a whole answer; the text of ``dcmi power reading`` does not tell.
+
+    Raises:
+        SourceError: parse, when it is not.
+    """
+    told = _LENGTH.search(ended.text)
+    length = int(told[1]) if told else sum(len(line.split()) for line in _HEX_LINE.findall(ended.text))
+    if ended.status != 0 or length != _ANSWER_BYTES:
+        raise SourceError(Reason.PARSE, f"the BMC's answer was cut short: {length} bytes in place of {_ANSWER_BYTES}")
 
 
 def _explain(ended: Ended) -> SourceError:

@@ -260,7 +260,8 @@ class _Job:
         text = sysfs.line(path)
         if kind == "energy":
             meter = self._meters.setdefault(sensor, EnergyMeter(self._longest_window))
-            return meter.advance(parse_microjoules(text), COUNTER_SPAN, self._clock.monotonic()).watts
+            clock = self._clock
+            return meter.advance(parse_microjoules(text), COUNTER_SPAN, clock.monotonic(), clock.asleep()).watts
         microwatts = parse_microwatts(text)
         if microwatts == 0 and is_acpi:
             raise SourceError(Reason.IMPLAUSIBLE, "the meter reads 0 W of a machine that is on")

@@ -86,14 +86,17 @@ class Rows:
         first = self._columns.index("Watts") + 1 if "Watts" in self._columns else len(words)
         cells = {index: _number(words[index]) for index in range(first, len(words))}
         packages: dict[str, float] = {}
+        several = sum(_PACKAGE.fullmatch(name) is not None for name in self._columns) > 1
         for index, watts in cells.items():
             name = self._columns[index]
             # When a zone cannot be read, powerstat moves the next ones to the left and ends the row with zeros, so a
             # zero means that the row may be out of place. Cores and graphics may rest, though, but cores that had
-            # work before are not seen to rest completely.
+            # work before are not seen to rest completely, and with several packages the last column is not: one of them
+            # would have another's figure.
+            out_of_place = (name == "core" and index in self._above_zero) or (several and index == len(words) - 1)
             if watts > 0:
                 self._above_zero.add(index)
-            elif name not in _MAY_REST or (name == "core" and index in self._above_zero):
+            elif name not in _MAY_REST or out_of_place:
                 raise SourceError(Reason.IMPLAUSIBLE, f"powerstat's column {name} shows {watts} W: row left out")
             if package := _PACKAGE.fullmatch(name):
                 _add(packages, package[1], name, watts)

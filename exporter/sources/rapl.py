@@ -118,7 +118,7 @@ class Rapl:
                 if error.reason not in _LASTING:
                     break
                 continue
-            energy = counter.advance(zone.path, raw, span, self._clock.monotonic())
+            energy = counter.advance(zone.path, raw, span, self._clock)
             counter.stand_in = zone.path if first else counter.stand_in
             if counter.unwired and labels[2] in _MAY_BE_UNWIRED:
                 return []
@@ -207,13 +207,13 @@ class _Counter:
         self.stand_in: Path | None = None
         """The zone that took the place of one that could not be read; kept, since each change costs a window."""
 
-    def advance(self, path: Path, raw: int, span: int, now: float) -> Energy:
-        """Take the value of the counter at ``path``, as `EnergyMeter.advance` does."""
+    def advance(self, path: Path, raw: int, span: int, clock: Clock) -> Energy:
+        """Take the present value of the counter at ``path``, as `EnergyMeter.advance` does."""
         if path != self.path:
             self._meter.start_anew()
             self.path = path
         self._counted = self._counted or raw > 0
-        energy = self._meter.advance(raw, span, now)
+        energy = self._meter.advance(raw, span, clock.monotonic(), clock.asleep())
         self.unwired = not self._counted and (self.unwired or energy.watts is not None)
         return energy
 

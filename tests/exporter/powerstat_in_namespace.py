@@ -1,6 +1,7 @@
 """Run in a mount namespace: puts a powercap tree over /sys/class and reads the real powerstat over it.
 
-Arguments: the folder to put there, the zone in it whose counter is to run, and the user to read as (a number).
+Arguments: the folder to put there, the zone in it whose counter is to run, the user to read as (a number), and the
+folder of tools, which is put where that user can reach it: the checkout may be another's own (0700).
 Prints the samples as JSON.
 """
 
@@ -33,8 +34,10 @@ def run_counter(energy: Path, stop: threading.Event) -> None:
 
 def main() -> None:
     """Read, print, clean up."""
-    folder, zone, user = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    folder, zone, user, tools = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     subprocess.run(["mount", "--bind", str(folder), "/sys/class"], check=True)
+    subprocess.run(["mount", "--bind", tools, "/mnt"], check=True)
+    environment = os.environ | {"PATH": f"/mnt/bin:{os.environ['PATH']}"}
     powercap = Path("/sys/class/powercap") / zone
     if user != os.geteuid():
         os.chown(powercap, user, -1)  # the counter's thread gives up root as well
@@ -42,7 +45,7 @@ def main() -> None:
     stop = threading.Event()
     counter = threading.Thread(target=run_counter, args=(powercap / "energy_uj", stop))
     counter.start()
-    powerstat = Powerstat(Pace(interval=0.5, deadline=120.0), os.environ, Clock())
+    powerstat = Powerstat(Pace(interval=0.5, deadline=120.0), environment, Clock())
     try:
         samples = [powerstat.read() for _ in range(_SAMPLES)]
     finally:

@@ -35,6 +35,14 @@ def play_ipmitool(folder: Path, name: str) -> Path:
     return write_program(folder, "ipmitool", f"cat {stem}.err >&2; cat {stem}.out; exit $(cat {stem}.rc)")
 
 
+def play_inactive_ipmitool(folder: Path, change: str = "") -> Path:
+    """Make ``folder`` hold an ipmitool whose meter measures and calls itself deactivated; ``change`` is sed's."""
+    whole = shlex.quote(str(play_ipmitool(folder / "recorded", "active")))
+    raw = r" dc d4 00 1c 00 ce 01 c9 00 a8 24 a8 68 80 ee 36\n 00 00\n\n"  # the same answer's bytes, as it prints them
+    asks_raw = f"case \"$*\" in *raw*) printf '{raw}'; exit;; esac"
+    return write_program(folder, "ipmitool", f"{asks_raw}; {whole} | sed 's/ activated/ deactivated/; {change}'")
+
+
 def play_powerstat(folder: Path, recording: Path, pid_file: Path) -> Path:
     """Make ``folder`` hold a powerstat that prints ``recording`` and then runs on, its process id in ``pid_file``."""
     script = f"echo $$ > {shlex.quote(str(pid_file))}; cat {shlex.quote(str(recording))}; exec sleep 600"

@@ -15,7 +15,7 @@ from exporter.settings import Bmc, Pace, Settings
 from exporter.sources.dcmi import ACTIVE, AVERAGE_WATTS, MAX_WATTS, MIN_WATTS, PERIOD, WATTS, Dcmi, judge
 from exporter.sources.dcmi_answer import PowerReading
 from exporter.wiring import make_sources
-from tests.exporter.recordings import play_ipmitool, write_program
+from tests.exporter.recordings import play_inactive_ipmitool, play_ipmitool, write_program
 
 if TYPE_CHECKING:
     import threading
@@ -73,8 +73,7 @@ def test_an_inactive_meter_gives_no_watts(tmp_path: Path) -> None:
 
 def inactive(folder: Path, change: str = "") -> Dcmi:
     """Return a source that believes a meter which measures and calls itself deactivated; ``change`` is sed's."""
-    whole = play_ipmitool(folder / "recorded", "active")
-    write_program(folder, "ipmitool", f"{whole} | sed 's/ activated/ deactivated/; {change}'")
+    play_inactive_ipmitool(folder, change)
     return Dcmi(Pace(10.0, 60.0), None, {"PATH": f"{folder}:{os.environ['PATH']}"}, accept_inactive=True)
 
 

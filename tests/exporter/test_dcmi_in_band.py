@@ -102,19 +102,23 @@ def test_a_bmc_that_hangs_is_left_at_the_deadline(bmc: Bmc, environment: Mapping
     assert source(environment).read().up
 
 
+@pytest.mark.parametrize("accept_inactive", [False, True])
 @pytest.mark.parametrize("length", range(ANSWER_BYTES))
-def test_no_answer_that_was_cut_short_is_believed(bmc: Bmc, environment: Mapping[str, str], length: int) -> None:
-    """The tool fills up what is missing; whatever the length, no figure comes of it."""
+def test_no_answer_that_was_cut_short_is_believed(
+    bmc: Bmc, environment: Mapping[str, str], length: int, *, accept_inactive: bool
+) -> None:
+    """The tool fills up what is missing; whatever the length, no figure comes of it, nor is it said to be one."""
+    bmc.meter.observe(462.0, 1.0)  # of which both bytes count
     bmc.meter.sends = length
-    if length == 0:
-        with pytest.raises(SourceError, match="answered another command"):
-            source(environment).read()
+    made = Dcmi(Pace(10.0, 60.0), None, environment, "dummy", accept_inactive=accept_inactive, wait=lambda *_: False)
+    if length == 1:  # what it makes of it is 0 W
+        sample = made.read()
+        assert not sample.up
+        assert {reading.family for reading in sample.readings} == {ACTIVE}
         return
-    sample = source(environment).read()
-
-    assert not sample.up
-    assert {reading.family for reading in sample.readings} == {ACTIVE}
-    assert sample.failures[0].reason is Reason.INACTIVE
+    with pytest.raises(SourceError, match="answered another command" if length == 0 else "was cut short") as caught:
+        made.read()
+    assert caught.value.reason is Reason.PARSE
 
 
 def test_the_program_takes_the_interface_by_its_flag(environment: Mapping[str, str], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from exporter.readings import Reason, SourceError
 from exporter.settings import Bmc, Pace
 from exporter.sources.dcmi import ACTIVE, AVERAGE_WATTS, MAX_WATTS, MIN_WATTS, PERIOD, WATTS, Dcmi
 from tests.exporter.process import run
-from tests.exporter.recordings import FIXTURES
+from tests.exporter.recordings import FIXTURES, write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +117,6 @@ def test_the_figures_come_over_the_network(site: Site, path: str) -> None:
         ("inactive", Reason.INACTIVE),
         ("zero", Reason.IMPLAUSIBLE),
         ("unknown", Reason.IMPLAUSIBLE),
-        ("truncated", Reason.INACTIVE),  # ipmitool prints what is missing as zeros and "deactivated"
     ],
 )
 def test_a_meter_that_gives_no_power_says_why(site: Site, path: str, fault: MeterFault, reason: Reason) -> None:
@@ -129,14 +129,53 @@ def test_a_meter_that_gives_no_power_says_why(site: Site, path: str, fault: Mete
     assert {reading.family for reading in sample.readings} == {ACTIVE}
 
 
+@pytest.mark.parametrize("accept_inactive", [False, True])
 @pytest.mark.parametrize("length", range(1, 18))
-def test_no_answer_that_was_cut_short_is_believed(site: Site, path: str, length: int) -> None:
+def test_no_answer_that_was_cut_short_is_believed(site: Site, path: str, length: int, *, accept_inactive: bool) -> None:
     """Its buffer holds pieces of the session's other answers, which ipmitool prints in place of what is missing."""
+    site.lab.meter.observe(462.0, 1.0)  # of which both bytes count
     site.lab.meter.sends = length
-    sample = source(site.bmc, path).read()
+    made = Dcmi(Pace(10.0, 60.0), site.bmc, {"PATH": path}, accept_inactive=accept_inactive, wait=lambda *_: False)
+    shown, reasons = answer(made)
+
+    assert shown <= {ACTIVE}
+    assert reasons
+    assert reasons <= {Reason.PARSE, Reason.INACTIVE, Reason.IMPLAUSIBLE}
+
+
+def answer(made: Dcmi) -> tuple[set[str], set[Reason]]:
+    """Return what one read shows, and why not more."""
+    try:
+        sample = made.read()
+    except SourceError as error:
+        return set(), {error.reason}
+    return {reading.family for reading in sample.readings}, {failure.reason for failure in sample.failures}
+
+
+@pytest.mark.parametrize("accept_inactive", [False, True])
+def test_a_whole_answer_of_an_inactive_meter_is_one(site: Site, path: str, *, accept_inactive: bool) -> None:
+    """OpenBMC measures and says that it does not: its figure is believed when asked for, and told otherwise."""
+    site.lab.meter.fault = "deactivated"
+    made = Dcmi(Pace(10.0, 60.0), site.bmc, {"PATH": path}, accept_inactive=accept_inactive)
+    sample = made.read()
+
+    assert sample.up is accept_inactive
+    told = [failure.detail for failure in sample.failures]
+    assert told == (
+        [] if accept_inactive else ["the BMC says that its power meter is deactivated, and yet it shows 212 W"]
+    )
+
+
+def test_a_chassis_that_does_not_tell_is_taken_for_on(site: Site, path: str, tmp_path: Path) -> None:
+    """0 W are true only of a machine that is said to be off: no answer to that question is not such a word."""
+    site.lab.meter.fault = "zero"
+    site.chassis.on = False
+    real = shutil.which("ipmitool", path=path)
+    write_program(tmp_path, "ipmitool", f'case "$*" in *chassis*) exit 1;; esac; exec "{real}" "$@"')
+    sample = source(site.bmc, f"{tmp_path}:{path}").read()
 
     assert not sample.up
-    assert {reading.family for reading in sample.readings} == {ACTIVE}
+    assert [failure.reason for failure in sample.failures] == [Reason.IMPLAUSIBLE]
 
 
 def test_zero_watts_of_a_chassis_that_is_off_are_true(site: Site, path: str) -> None:

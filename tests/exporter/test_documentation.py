@@ -81,6 +81,20 @@ def test_every_metric_is_documented_and_none_that_is_not_there() -> None:
             assert all(row)
 
 
+def test_every_metric_that_a_machine_shows_is_documented() -> None:
+    """Whatever made it: also one that no source has declared."""
+    shown = {
+        line.split()[2]
+        for golden in (ROOT / "tests" / "fixtures" / "machines").glob("*/*.txt")
+        for line in golden.read_text().splitlines()
+        if line.startswith("# TYPE wattshift_")
+    }
+    documented = {row[0].strip("`") for row in rows(METRICS.read_text())}
+
+    assert "wattshift_node_watts" in shown
+    assert shown <= documented
+
+
 def test_every_flag_is_documented_with_its_default_and_none_that_is_not_there() -> None:
     """A flag's row names it, its default and its meaning."""
     documented = {

@@ -19,7 +19,7 @@ _FLAGS = (
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_any_thread_ends_the_exporter(number: signal.Signals) -> None:
     """The main thread hears of a signal that another thread was given, though nothing else wakes it."""
     with serving(os.environ["PATH"], *_FLAGS) as running:
@@ -29,6 +29,18 @@ def test_a_signal_to_any_thread_ends_the_exporter(number: signal.Signals) -> Non
         assert ctypes.CDLL(None, use_errno=True).tgkill(running.pid, min(others), number) == 0
 
         assert running.wait() == 0
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """Started by nohup, the exporter outlives its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with serving(os.environ["PATH"], *_FLAGS) as running:
+            os.kill(running.pid, signal.SIGHUP)
+            assert "wattshift_source_up" in running.metrics()
+            assert running.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signal_before_the_wait_is_not_lost() -> None:

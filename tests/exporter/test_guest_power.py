@@ -54,6 +54,11 @@ def test_what_rounding_leaves_goes_to_the_largest_remainder() -> None:
     assert divide(100, window) == {WEB: 34, HOST: 33, IDLE: 33}
 
 
+def test_the_remainder_counts_and_not_the_share() -> None:
+    """Of 10 µW by sevenths the guest has 4 2/7 and the others 2 6/7 each: what is left is theirs."""
+    assert divide(10, CpuWindow(7, 5, {WEB: 3})) == {WEB: 4, HOST: 3, IDLE: 3}
+
+
 def test_guests_beyond_the_coarse_ticks_take_from_idle_not_from_nothing() -> None:
     """Their counters are finer than the machine's ticks: the host has none then, and nobody less than none."""
     assert divide(1000, CpuWindow(10, 4, {WEB: 5})) == {WEB: 500, HOST: 0, IDLE: 500}

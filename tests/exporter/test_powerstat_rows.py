@@ -135,6 +135,14 @@ def test_columns_moved_from_the_first_row_on_are_noticed(rested: str) -> None:
     assert reasons(text) == [Reason.IMPLAUSIBLE] * 3
 
 
+@pytest.mark.parametrize("last", ["core", "uncore"])
+def test_with_several_packages_no_last_column_may_rest(last: str) -> None:
+    """A package that never could be read would have its neighbour's figure, which no later row gives away."""
+    text = f"{BEFORE_ROOT}  pkg-1  pkg-0  {last}\n" + 3 * f"{CELLS}  200.00  100.00  40.00  0.00\n"
+
+    assert reasons(text) == [Reason.IMPLAUSIBLE] * 3
+
+
 @pytest.mark.parametrize("rested", ["core", "uncore"])
 def test_cores_and_graphics_may_rest(rested: str) -> None:
     """An idle part of a package is no fault, when it was idle from the start; graphics may fall idle, too."""

@@ -157,6 +157,25 @@ def test_a_counter_that_stands_still_is_no_zero_watts(tmp_path: Path) -> None:
     ]
 
 
+def test_memory_that_stops_counting_is_no_zero_watts(tmp_path: Path) -> None:
+    """It has drawn power before, so its standing still is a fault, and no memory at rest."""
+    write_zone(tmp_path, "intel-rapl:0", "package-0", 0)
+    write_zone(tmp_path, "intel-rapl:0:0", "dram", 0)
+    clock = ManualClock()
+    rapl = source(tmp_path, clock)
+    rapl.read()
+    for package, memory in ((50_000_000, 10_000_000), (100_000_000, 10_000_000)):
+        write_zone(tmp_path, "intel-rapl:0", "package-0", package)
+        write_zone(tmp_path, "intel-rapl:0:0", "dram", memory)
+        clock.advance(5)
+        sample = rapl.read()
+
+    assert figures(sample, WATTS) == {("0", "", "package"): 10.0}
+    assert [(failure.reason, failure.labels) for failure in sample.failures] == [
+        (Reason.IMPLAUSIBLE, ("0", "", "dram"))
+    ]
+
+
 def test_a_source_whose_counters_all_stand_still_is_down(tmp_path: Path) -> None:
     """Joules alone are no power: after the first window a frozen machine is down, and up once a counter moves."""
     write_zone(tmp_path, "intel-rapl:0", "package-0", 77)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+import pytest
 
 from exporter.readings import Clock, Kind, Reading, Reason, Sample, SourceError
 from exporter.sampler import Sampler
@@ -14,8 +19,6 @@ from tests.exporter.worlds import POWER, FakeSource, ManualClock, power
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from exporter.readings import Snapshot, SourceState
 
@@ -171,12 +174,60 @@ def test_closing_ends_every_source_and_thread() -> None:
     assert of(sampler.snapshot(), "waiting").up is None
 
 
-def test_suspended_time_counts() -> None:
-    """Ages are taken by the clock that runs on while the machine sleeps, or an evening's watts would pass for fresh."""
-    before = time.clock_gettime(time.CLOCK_BOOTTIME)
-    now = Clock().monotonic()
+class _Jam(logging.Handler):
+    """A log that nobody takes, until it is let go."""
 
-    assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_jammed = threading.Event()
+        self.let_go = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Wait, as a write into a full pipe does."""
+        del record
+        self.is_jammed.set()
+        assert self.let_go.wait(60)
+
+
+def test_a_log_that_nobody_takes_holds_up_no_scrape() -> None:
+    """A journal that was stopped, or a full pipe, may stop the source that has news; snapshots are taken as ever."""
+    jam, log = _Jam(), logging.getLogger("exporter.sampler")
+    sampler = Sampler([FakeSource(lambda: power(1.0))], 30.0, Clock())
+    log.addHandler(jam)
+    log.setLevel(logging.INFO)
+    try:
+        sampler.start()
+        assert jam.is_jammed.wait(60)
+        with ThreadPoolExecutor(1) as pool:
+            snapshot = pool.submit(sampler.snapshot)
+            try:
+                assert of(snapshot.result(60), "fake").up
+            finally:
+                jam.let_go.set()
+    finally:
+        log.removeHandler(jam)
+        log.setLevel(logging.NOTSET)
+        sampler.close()
+
+
+def test_suspended_time_counts() -> None:
+    """Ages are taken by the clock that runs on while the machine sleeps, or an evening's watts would pass for fresh.
+
+    In a time namespace (time_namespaces(7)) the machine has been suspended for 5000 s more than it was.
+    """
+    told = "from exporter.readings import Clock; print(Clock().monotonic(), Clock().asleep())"
+    rights = [] if os.geteuid() == 0 else ["--map-root-user"]
+    done = subprocess.run(
+        ["unshare", *rights, "--time", "--boottime", "5000", "--fork", sys.executable, "-c", told],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    monotonic, asleep = map(float, done.stdout.split())
+
+    assert 5000 <= asleep - Clock().asleep() < 5001
+    assert monotonic - Clock().monotonic() == pytest.approx(5000, abs=60)
 
 
 def test_a_disagreement_is_logged_and_counted_once_whoever_looks(caplog: pytest.LogCaptureFixture) -> None:

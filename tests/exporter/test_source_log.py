@@ -32,78 +32,62 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return said
 
 
+def tell(log: SourceLog, state: SourceState) -> None:
+    """Log what is new, as the sampler does."""
+    for level, line in log.news(state):
+        LOG.log(level, "%s", line)
+
+
 def test_only_what_is_new_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """One more failing part is one line, whatever else fails; one that is mended is one; nothing new is none."""
     caplog.set_level(logging.INFO)
-    log = SourceLog(LOG)
-    log.tell(state([], up=None))
+    log = SourceLog()
+    tell(log, state([], up=None))
     assert lines(caplog) == []
-    log.tell(state([]))
+    tell(log, state([]))
     assert lines(caplog) == ["source guests: up"]
-    log.tell(state([1, 2]))
+    tell(log, state([1, 2]))
     assert lines(caplog) == [
         "source guests: part of it is missing: parse: guest 1",
         "source guests: part of it is missing: parse: guest 2",
     ]
-    log.tell(state([1, 2]))
+    tell(log, state([1, 2]))
     assert lines(caplog) == []
-    log.tell(state([1, 2, 3]))
+    tell(log, state([1, 2, 3]))
     assert lines(caplog) == ["source guests: part of it is missing: parse: guest 3"]
-    log.tell(state([3]))
+    tell(log, state([3]))
     assert lines(caplog) == ["source guests: no longer failing: 2 of its parts"]
-    log.tell(state([3], reason=Reason.TIMEOUT))
+    tell(log, state([3], reason=Reason.TIMEOUT))
     assert lines(caplog) == ["source guests: part of it is missing: timeout: guest 3"]
-    log.tell(state([3], up=False, reason=Reason.TIMEOUT))
+    tell(log, state([3], up=False, reason=Reason.TIMEOUT))
     assert lines(caplog) == ["source guests: down: timeout: guest 3"]
-    log.tell(state([]))
+    tell(log, state([]))
     assert lines(caplog) == ["source guests: up"]
 
 
 def test_hundreds_of_bad_parts_are_no_flood(caplog: pytest.LogCaptureFixture) -> None:
     """Ten lines and one that sums up, once: a journal that rotates must not lose what else it held."""
     caplog.set_level(logging.INFO)
-    log = SourceLog(LOG)
-    log.tell(state(range(300)))
+    log = SourceLog()
+    tell(log, state(range(300)))
     said = lines(caplog)
     assert said[:10] == [f"source guests: part of it is missing: parse: guest {part}" for part in range(10)]
     assert said[10:] == [
         "source guests: part of it is missing: 290 more such failures: wattshift-exporter read shows them all"
     ]
     for newest in range(300, 308):
-        log.tell(state(range(newest + 1)))
+        tell(log, state(range(newest + 1)))
     assert lines(caplog) == [f"source guests: part of it is missing: parse: guest {part}" for part in range(300, 308)]
-    log.tell(state(range(10)))
+    tell(log, state(range(10)))
     assert lines(caplog) == ["source guests: no longer failing: 298 of its parts"]
-    log.tell(state(range(10, 20)))
+    tell(log, state(range(10, 20)))
     assert len(lines(caplog)) == 11
-
-
-class Told(logging.Handler):
-    """Counts what is logged."""
-
-    count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Count one line."""
-        self.count += bool(record.getMessage())
-
-    def take(self) -> int:
-        """Return how many lines there were since the last call."""
-        count, self.count = self.count, 0
-        return count
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 40))), max_size=20))
 def test_a_change_is_at_most_a_dozen_lines(changes: list[tuple[bool, set[int]]]) -> None:
     """Whatever comes and goes; and what stays as it is says nothing."""
-    told = Told()
-    logger = logging.getLogger("of this test alone")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(told)
-    log = SourceLog(logger)
+    log = SourceLog()
     for up, parts in changes:
-        log.tell(state(parts, up=up))
-        assert told.take() <= 12
-        log.tell(state(parts, up=up))
-        assert told.take() == 0
-    logger.removeHandler(told)
+        assert len(log.news(state(parts, up=up))) <= 12
+        assert log.news(state(parts, up=up)) == []

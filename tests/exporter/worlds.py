@@ -23,11 +23,19 @@ class ManualClock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.clock = Clock(monotonic=lambda: self.now, wall=lambda: WALL + self.now - 1000.0)
+        self.asleep = 0.0
+        self.clock = Clock(
+            monotonic=lambda: self.now, wall=lambda: WALL + self.now - 1000.0, asleep=lambda: self.asleep
+        )
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
+
+    def suspend(self, seconds: float) -> None:
+        """Let time pass while the machine is suspended."""
+        self.now += seconds
+        self.asleep += seconds
 
 
 class FakeSource:

@@ -13,8 +13,9 @@ GROUP = 0xDC
 _ACTIVE = 0x40
 _UNKNOWN_WATTS = 0xFFFF
 
-# What real meters do wrong; a number is a completion code. "hang": this command is never answered; "dead": nothing is.
-MeterFault = Literal["inactive", "zero", "unknown", "truncated", "wrong group", "hang", "dead"] | int
+# What real meters do wrong; a number is a completion code. "hang": this command is never answered; "dead": nothing is;
+# "deactivated": it says so, and measures all the same.
+MeterFault = Literal["inactive", "deactivated", "zero", "unknown", "truncated", "wrong group", "hang", "dead"] | int
 
 
 @dataclass
@@ -60,6 +61,8 @@ class PowerMeter:
                 return code, b""
             case "inactive":
                 figures, timestamp, state = [0] * 4, 0, 0
+            case "deactivated":
+                state = 0
             case "zero":
                 figures = [0] * 4
             case "unknown":

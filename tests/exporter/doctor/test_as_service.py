@@ -147,6 +147,7 @@ def test_settings_that_make_no_sense_are_a_sentence(tmp_path: Path, args: str, w
 
     assert done.returncode == 2
     assert words in done.stderr
+    assert f"correct ARGS in {world.root}/etc/default/wattshift-exporter" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -162,6 +163,28 @@ def test_the_account_is_the_running_service_s_else_the_one_set_up(tmp_path: Path
     assert find(etc, procfs, tools) == Account(65001, frozenset({44, 65001}), 65001, READ_ALL)
     world.write("procfs/4711/status", "Uid:\tx\n")
     assert find(etc, procfs, tools) == Account(65001, frozenset({65001}), 65001)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("LoadState=loaded\nActiveState=inactive", "does not run (inactive)"),
+        ("LoadState=loaded\nActiveState=failed", "does not run (failed)"),
+        ("LoadState=loaded\nActiveState=activating", "is started again and again"),
+        ("LoadState=loaded\nActiveState=active", "runs as wattshift-exporter"),
+        ("LoadState=not-found\nActiveState=inactive", "is to run as wattshift-exporter"),
+        ("System has not been booted with systemd as init system (PID 1).", "is to run as wattshift-exporter"),
+    ],
+)
+def test_a_service_that_does_not_run_is_told(tmp_path: Path, said: str, words: str) -> None:
+    """That this very process can measure is no comfort to a node whose service is stopped, or starts in vain."""
+    world = World(tmp_path / "machine")
+    world.install()
+    world.tool("systemctl", f"echo '{said}'")
+    (finding,) = service.check(world.where())
+
+    assert words in finding.sentence
+    assert (finding.state == State.OK) == (" as wattshift-exporter" in finding.sentence)
 
 
 def test_a_user_outside_its_group_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from exporter.fleet.modules_file import ModulesFile
 from exporter.fleet.page import FleetPage, margin, not_set_up, scrape_timeout
 from exporter.fleet.probes import Probes
 from exporter.web.page import Answer, Request
-from tests.exporter.recordings import play_ipmitool, write_program
+from tests.exporter.recordings import play_inactive_ipmitool, play_ipmitool, write_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,8 +151,7 @@ def test_the_list_and_the_label_mean_the_host_in_its_one_spelling(page: FleetPag
 
 def test_a_module_may_believe_a_meter_that_calls_itself_deactivated(page: FleetPage, tmp_path: Path) -> None:
     """Its own module only; the meter's word is shown beside the watts."""
-    whole = play_ipmitool(tmp_path / "recorded", "active")
-    write_program(tmp_path, "ipmitool", f"{whole} | sed 's/ activated/ deactivated/'")
+    play_inactive_ipmitool(tmp_path)
     believed = get(page, "target=bmc1&module=trusting").body.decode()
 
     assert 'wattshift_dcmi_watts{node="bmc1",target="bmc1"} 212.0' in believed

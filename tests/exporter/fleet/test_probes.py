@@ -251,22 +251,40 @@ def test_a_bmc_that_hangs_holds_up_no_other(
     assert hanging.result(FOREVER).up
 
 
-def test_beyond_the_bound_it_is_busy(probes: Probes, tool: Tool, pool: ThreadPoolExecutor) -> None:
-    """What is too much is refused at once, in words; when there is room again, it is served."""
+def test_beyond_the_bound_it_waits_for_room_and_is_busy_when_there_is_none(
+    probes: Probes, tool: Tool, pool: ThreadPoolExecutor
+) -> None:
+    """BMCs that hang must not have a healthy one refused while its scraper has time; when it has none, it is told."""
     under_way = [pool.submit(ask, probes, bmc(f"bmc{number}")) for number in (1, 2)]
     for _ in under_way:
         tool.wait_for_start()
     with pytest.raises(SourceError, match="2 BMCs are being asked already") as caught:
-        ask(probes, bmc("bmc3"))
+        probes.ask(bmc("bmc3"), FOREVER, 0.2)
     assert caught.value.reason is Reason.BUSY
+    assert len(tool.pids()) == 2
 
-    for _ in under_way:
-        tool.let_answer()
-    assert all(future.result(FOREVER).up for future in under_way)
     third = pool.submit(ask, probes, bmc("bmc3"))
-    tool.wait_for_start()
     tool.let_answer()
-    assert third.result(FOREVER).up
+    tool.wait_for_start()  # the third's, in the place of the one that has ended
+    for _ in range(2):
+        tool.let_answer()
+    assert all(future.result(FOREVER).up for future in (*under_way, third))
+
+
+def test_those_who_wait_for_a_silent_bmc_are_bounded(tmp_path: Path, tool: Tool) -> None:
+    """A crowd that asks for one BMC leaves connections for others: who is too much is told at once."""
+    made = Probes({"PATH": f"{tmp_path}:{os.environ['PATH']}"}, most_asking=2)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask, made, bmc()) for _ in range(2)]
+        tool.wait_for_start()
+        with made._changed:
+            assert made._changed.wait_for(lambda: made._asking == 2, FOREVER)
+        with pytest.raises(SourceError, match="2 scrapes wait for BMCs already") as caught:
+            ask(made, bmc())
+        assert caught.value.reason is Reason.BUSY
+        tool.let_answer()
+        assert all(future.result(FOREVER).up for future in waiting)
+    made.close()
 
 
 def test_a_child_ends_at_its_deadline_though_nobody_waits(probes: Probes, tool: Tool) -> None:
