@@ -73,9 +73,11 @@ def test_a_child_costs_its_parent() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         living, used = proc.children(process.pid), proc.cpu_seconds(process.pid)
+        childless = proc.is_childless(process.pid), proc.is_childless(living[0])
         process.communicate("")
 
     assert len(living) == 1
+    assert childless == (False, True)
     assert used >= 0.2
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.bench.actuator.programs import Side
     from tests.bench.line import Line
 
-_PAIRS = 6
-_SCRIPT_PAIRS = 12
+_PAIRS = 7
+_SCRIPT_PAIRS = 10
 # From waking to the first answer; joining, quorum, API and storages follow in 3 s. Boots end at any moment between two
 # looks of the actuator (1 s), and at any moment between two pings of the script (10 s).
 _ANSWERS = (0.5, 2.5)
@@ -45,9 +45,9 @@ class Effort:
 
 FULL = Effort(
     rounds=3,
-    moves=6,
-    reactions=70,
-    rate_rounds=5,
+    moves=5,
+    reactions=60,
+    rate_rounds=4,
     rates=100,
     storm=10_000,
     pile=500,

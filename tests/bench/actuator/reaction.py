@@ -113,7 +113,7 @@ def drain(side: Side) -> None:
         RuntimeError: they do not, for longer than the script's own patience.
     """
     until = time.monotonic() + _PATIENCE_SECONDS
-    while proc.children(side.running.pid):
+    while not proc.is_childless(side.running.pid):
         if time.monotonic() > until:
             raise RuntimeError("webhook's scripts do not end")
         time.sleep(_LOOK_SECONDS)

@@ -129,7 +129,7 @@ def of_actuator(side: Side, cluster: Cluster, alerts: int) -> list[Line]:
     before = proc.tree_kilobytes(side.running.pid)
     storm = send(side, notifications(pair, alerts), _CONNECTIONS, copies=2)
     found, after = kept(side.database), proc.tree_kilobytes(side.running.pid)
-    what = f"storm of {alerts} alerts about {GUESTS} guests, each from two Alertmanagers"
+    what = f"storm of {alerts} alerts, from two Alertmanagers"
     return [
         Line(f"{what}: longest of {storm.answers} answers", "ms", storm.longest * 1e3, limit=1000.0),
         Line(f"{what}: alerts in a second", "", 2 * alerts / storm.seconds),
