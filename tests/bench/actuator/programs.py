@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.lab.configuration import write_actuator
+import yaml
+
+from deploy.lab.configuration import DEPLOY, write_actuator
 from deploy.lab.ear import BROADCAST
 from deploy.lab.network import free_port
 from tests.bench.actuator.poster import Hook, Poster
@@ -65,7 +67,8 @@ def actuator(cluster: Cluster, folder: Path, changes: Mapping[str, Any] | None =
     """
     folder.mkdir()
     port, places = free_port(), cluster.places
-    tokens = {name: secrets.token_hex(16) for name in ("alertmanager", "operator")}
+    callers = yaml.safe_load((DEPLOY / "actuator" / "actuator.yml").read_text())["tokens"]
+    tokens = {caller["name"]: secrets.token_hex(16) for caller in callers}
     for name, secret in (tokens | {"proxmox": places.token_secret}).items():
         (folder / name).write_text(f"{secret}\n")
     wake = {"broadcast": BROADCAST, "port": places.wake, "interface": None}
@@ -84,7 +87,7 @@ def actuator(cluster: Cluster, folder: Path, changes: Mapping[str, Any] | None =
         "nodes": {"pve": None, "pve2": None, **nodes},
         "guests": {"vmids": [pair.vmid for pair in cluster.pairs], "tag": "wattshift"},
         "limits": {"cooldown_seconds": 0, "daily_per_guest": 1000, "parallel": _PARALLEL, "memory_reserve_mib": 0},
-        "tokens": [{"name": name, "file": str(folder / name)} for name in tokens],
+        "tokens": [caller | {"file": str(folder / caller["name"])} for caller in callers],
     }
     file = write_actuator(folder, own, changes or {})
     command = [str(Path(sys.executable).with_name("wattshift-actuator")), "serve", f"--config={file}"]
