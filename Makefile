@@ -19,8 +19,8 @@ lint: venv ## style, types, import contracts, docstrings
 	$(RUN)/lint-imports
 	$(RUN)/interrogate --quiet exporter actuator deploy tests
 
-bench: venv ## beside other exporters, five minutes; QUICK=1 for one; WRITE=1 puts the figures into docs/performance.md
-	@$(RUN)/python -m tests.bench $(if $(QUICK),--quick) $(if $(WRITE),--write)
+bench: venv ## beside what others use; QUICK=1; ONLY=exporter or actuator; WRITE=1 puts the figures into docs/performance.md
+	@$(RUN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 format: venv
 	$(RUN)/ruff format .

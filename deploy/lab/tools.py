@@ -31,6 +31,9 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "node_exporter": (("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
     "ipmi_exporter": (("prometheus-ipmi-exporter", "ipmi_exporter"), "prometheus-ipmi-exporter"),
     "ipmi-dcmi": (("ipmi-dcmi",), "freeipmi-tools"),
+    # What one would take instead of the actuator: make bench runs a script like the original one with them.
+    "webhook": (("webhook",), "webhook"),
+    "wakeonlan": (("wakeonlan",), "wakeonlan"),
 }
 
 

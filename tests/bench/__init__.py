@@ -1,1 +1,1 @@
-"""``make bench``: this exporter beside Debian's own exporters, in one run, on the same machine, tree and BMC."""
+"""``make bench``: exporter and actuator, each beside what others use, in one run and on the same machine."""

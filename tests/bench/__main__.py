@@ -1,4 +1,4 @@
-"""Runs the benchmark, prints its table, and ends with status 1 when a budget is missed."""
+"""Runs the benchmark or half of it, prints its tables, and ends with status 1 when a budget is missed."""
 
 from __future__ import annotations
 
@@ -6,199 +6,71 @@ import argparse
 import json
 import signal
 import sys
-import tempfile
-import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.lab.debian import DebianError
 from deploy.lab.tools import Toolbox
-from exporter.settings import COLLECTORS
-from tests.bench import cost, facts, fleet, report, silence
-from tests.bench.latency import Comparison, in_turns
-from tests.bench.line import Line
-from tests.bench.machine import ROOT, Machine, Site
-from tests.bench.programs import Programs
+from tests.bench import exporters, facts, report
+from tests.bench.actuator import half as actuator
+from tests.bench.machine import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.bench.programs import Running
-    from tests.bench.scraper import Scraper
+    from tests.bench.line import Line
 
 _RESULT = ROOT / ".lab" / "bench.json"
 _DOCUMENT = ROOT / "docs" / "performance.md"
-_IPMI_METRIC = "ipmi_dcmi_power_consumption_watts"
-_SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """How much is measured: spans of processor time are counted in scrapes, sweeps are over a hundred BMCs."""
+class Half:
+    """What was measured of one of the two programs, on what, and where it is written."""
 
-    rounds: int
-    scrapes: int
-    windows: int
-    ticks: int
-    hung_scrapes: int
-    sweeps: int
-    hung_sweeps: int
+    lines: list[Line]
+    facts: dict[str, str]
+    place: str
 
 
-FULL = Effort(rounds=5, scrapes=1000, windows=3, ticks=8, hung_scrapes=6, sweeps=5, hung_sweeps=3)
-QUICK = Effort(rounds=3, scrapes=300, windows=2, ticks=2, hung_scrapes=2, sweeps=2, hung_sweeps=1)
-
-
-class Bench:
-    """One run."""
-
-    def __init__(self, machine: Machine, site: Site, programs: Programs, effort: Effort) -> None:
-        self._machine = machine
-        self._site = site
-        self._programs = programs
-        self._effort = effort
-
-    def lines(self) -> list[Line]:
-        """Measure everything, one after the other."""
-        lines: list[Line] = []
-        with ExitStack() as running:
-            ours = running.enter_context(self._programs.all_sources(self._machine.bmc))
-            node = running.enter_context(self._programs.node_exporter())
-            ipmi = running.enter_context(self._programs.ipmi_exporter())
-            _say("waiting until every source gives power")
-            _settle(ours)
-            _check(node.scraper(), "node_rapl_package_joules_total")
-            _check(ipmi.scraper(self._ipmi_path(self._machine.bmc)), _IPMI_METRIC)
-            lines += self._cost(ours, node, ipmi)
-            lines += self._scrapes(ours, node)
-            many = f"after {self._effort.rounds * self._effort.scrapes} scrapes"
-            lines += cost.memory(many, ours.pid, node.pid, ipmi.pid, budget=1.5)
-            lines += self._silence(ipmi)
-            lines += self._fleet(ipmi)
-        return lines
-
-    def _cost(self, ours: Running, node: Running, ipmi: Running) -> list[Line]:
-        windows, ticks = self._effort.windows, self._effort.ticks
-        seconds = windows * ticks * cost.SCRAPE_SECONDS
-        with ExitStack() as running:
-            like = running.enter_context(self._programs.like_the_peers(self._machine.bmc))
-            _settle(like, sources=2)
-            _say(f"processor time over {seconds:.0f} s")
-            asked = [ours.scraper(), like.scraper(), node.scraper(), ipmi.scraper(self._ipmi_path(self._machine.bmc))]
-            scrapes = [running.enter_context(scraper).scrape for scraper in asked]
-            lines = cost.per_hour((ours.pid, like.pid), [node.pid, ipmi.pid], scrapes, windows, ticks)
-        return lines + cost.memory(f"{seconds:.0f} s after start", ours.pid, node.pid, ipmi.pid)[:1]
-
-    def _scrapes(self, ours: Running, node: Running) -> list[Line]:
-        _say("scrapes, in turns")
-        comparison = Comparison("scrape, every source on", "node_exporter, rapl alone", budget=1.5, aim=1.0)
-        with ours.scraper() as first, node.scraper() as second:
-            return comparison.lines(*in_turns(first.scrape, second.scrape, self._effort.rounds, self._effort.scrapes))
-
-    def _silence(self, ipmi: Running) -> list[Line]:
-        _say("scrapes while the BMC hangs")
-        brisk = ("--dcmi.interval=1s", "--no-collector.powerstat")
-        machine, programs, effort = self._machine, self._programs, self._effort
-        with (
-            programs.all_sources(machine.hanging_bmc, *brisk) as hung,
-            programs.all_sources(machine.bmc, *brisk) as well,
-            silence.ChildCount(hung.pid) as mine,
-            silence.ChildCount(ipmi.pid) as theirs,
-        ):
-            with hung.scraper() as first, well.scraper() as second:
-                times = in_turns(first.scrape, second.scrape, effort.rounds, effort.scrapes)
-            seconds = silence.scrape_on(ipmi, self._ipmi_path(machine.hanging_bmc), effort.hung_scrapes)
-        return [
-            *Comparison("scrape while the BMC hangs", "while it answers", budget=1.2).lines(*times),
-            Line("child processes while the BMC hangs", "", mine.most, "ipmi_exporter", theirs.most, budget=1.0),
-            Line(
-                "longest scrape while the BMC hangs",
-                "ms",
-                max(map(max, times[0])) * 1e3,
-                "ipmi_exporter",
-                max(seconds) * 1e3,
-            ),
-        ]
-
-    def _fleet(self, ipmi: Running) -> list[Line]:
-        _say("a hundred BMCs")
-        bmcs, rounds = self._machine.fleet, self._effort.sweeps
-        hanging = bmcs[: len(bmcs) // 10]
-        with self._programs.fleet() as running:
-            ours = fleet.Side(running, self._fleet_path, "wattshift_dcmi_watts")
-            peer = fleet.Side(ipmi, self._ipmi_path, _IPMI_METRIC)
-            fleet.compare("warm-up", ours, peer, bmcs, 1)
-            lines = fleet.compare(f"{len(bmcs)} BMCs at once", ours, peer, bmcs, rounds)
-            self._site.hang(hanging)
-            what = f"{len(bmcs)} BMCs at once, {len(hanging)} of them hanging"
-            lines += fleet.compare(what, ours, peer, bmcs, self._effort.hung_sweeps)
-            self._site.answer(hanging)
-        return lines
-
-    def _fleet_path(self, bmc: str) -> str:
-        return f"/dcmi?module=default&target={bmc}:{self._machine.port}"
-
-    def _ipmi_path(self, bmc: str) -> str:
-        return f"/ipmi?module=default&target={bmc}:{self._machine.port}"
-
-
-def _settle(ours: Running, sources: int = len(COLLECTORS)) -> None:
-    until = time.monotonic() + _SETTLE_SECONDS
-    with ours.scraper() as scraper:
-        while True:
-            text = scraper.scrape().body.decode()
-            states = [line for line in text.splitlines() if line.startswith("wattshift_source_up{")]
-            if len(states) == sources and all(line.endswith(" 1.0") for line in states):
-                return
-            if time.monotonic() > until:
-                raise SystemExit(f"bench: not every source gives power, so there is nothing to compare:\n{text}")
-            time.sleep(0.5)
-
-
-def _check(scraper: Scraper, metric: str) -> None:
-    """Make sure that a peer measures: one that has nothing to show is quick, and proves nothing."""
-    with scraper:
-        text = fleet.plain(scraper.scrape().body)
-    if f"\n{metric}" not in text:
-        raise SystemExit(f"bench: there is nothing to compare with, for {metric} is missing:\n{text}")
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"bench: {what} ...\n")
-
-
-def _measure(toolbox: Toolbox, effort: Effort) -> list[Line]:
-    with tempfile.TemporaryDirectory(prefix="wattshift-bench-") as name:
-        machine = Machine(Path(name))
-        with machine.running() as site:
-            programs = Programs(toolbox, machine, Path(name))
-            return Bench(machine, site, programs, effort).lines()
+def _measured(name: str, toolbox: Toolbox, *, quick: bool) -> Half:
+    measure, compared, place = {
+        "exporter": (exporters.measure, facts.EXPORTERS, report.EXPORTER),
+        "actuator": (actuator.measure, facts.ACTUATOR, report.ACTUATOR),
+    }[name]
+    return Half(measure(toolbox, quick=quick), facts.collect(toolbox, compared), place)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute instead of five; the spread is wider")
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of ten; the spread is wider")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
+    parser.add_argument("--only", choices=("exporter", "actuator"), help="measure only this one")
     given = parser.parse_args(argv)
     toolbox = Toolbox(ROOT / ".lab" / "tools")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was started is ended
+    names = [given.only] if given.only else ["exporter", "actuator"]
     try:
-        lines = _measure(toolbox, QUICK if given.quick else FULL)
-        facts_of_run = facts.collect(toolbox)
+        halves = {name: _measured(name, toolbox, quick=given.quick) for name in names}
     except DebianError as error:
         parser.exit(2, f"bench: {error}\n")
+    lines = [line for half in halves.values() for line in half.lines]
     sys.stdout.write(f"{report.table(lines)}\n")
-    figures = {"facts": facts_of_run, "lines": [{**asdict(line), "met": line.met} for line in lines]}
-    _RESULT.write_text(json.dumps(figures, indent=2) + "\n")
+    _RESULT.write_text(json.dumps({name: _figures(half) for name, half in halves.items()}, indent=2) + "\n")
     if given.write:
-        _DOCUMENT.write_text(report.written_into(_DOCUMENT.read_text(), report.markdown(lines, facts_of_run)))
+        document = _DOCUMENT.read_text()
+        for half in halves.values():
+            document = report.written_into(document, half.place, report.markdown(half.lines, half.facts))
+        _DOCUMENT.write_text(document)
     missed = [line.what for line in lines if line.met is False]
     if missed:
         sys.stderr.write(f"bench: over budget: {'; '.join(missed)}\n")
     return 1 if missed else 0
+
+
+def _figures(half: Half) -> dict[str, object]:
+    return {"facts": half.facts, "lines": [{**asdict(line), "met": line.met} for line in half.lines]}
 
 
 if __name__ == "__main__":

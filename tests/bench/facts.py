@@ -6,32 +6,55 @@ import os
 import platform
 import re
 import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deploy.lab.tools import Toolbox
 
-_TOOLS = {
-    "node_exporter": "--version",
-    "ipmi_exporter": "--version",
-    "ipmi-dcmi": "--version",
-    "ipmitool": "-V",
-    "powerstat": "-h",
-}
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 
-def collect(toolbox: Toolbox) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What took part.
+
+    Attributes:
+        libraries: Of ours.
+        tools: Others' programs, and the flag that makes each tell its version.
+    """
+
+    libraries: tuple[str, ...]
+    tools: Mapping[str, str]
+
+
+EXPORTERS = Compared(
+    ("prometheus-client",),
+    {
+        "node_exporter": "--version",
+        "ipmi_exporter": "--version",
+        "ipmi-dcmi": "--version",
+        "ipmitool": "-V",
+        "powerstat": "-h",
+    },
+)
+ACTUATOR = Compared(("uvicorn", "fastapi", "sqlalchemy", "proxmoxer"), {"webhook": "-version", "wakeonlan": "-v"})
+
+
+def collect(toolbox: Toolbox, compared: Compared) -> dict[str, str]:
     """Return the facts by name, each as a short text."""
+    libraries = [f"{name} {version(name)}" for name in compared.libraries]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{len(os.sched_getaffinity(0))} cores, {_model(Path('/proc/cpuinfo').read_text())}",
         "kernel": platform.release(),
-        "Python": f"{platform.python_version()}, prometheus-client {version('prometheus-client')}",
-        **{name: _version_of(toolbox.find(name), flag) for name, flag in _TOOLS.items()},
+        "Python": ", ".join([platform.python_version(), *libraries]),
+        **{name: _version_of(toolbox.find(name), flag) for name, flag in compared.tools.items()},
     }
 
 

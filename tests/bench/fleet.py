@@ -16,7 +16,7 @@ from tests.bench.spread import ratios, spread
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.bench.programs import Running
+    from tests.bench.serving import Running
 
 _LOOK_SECONDS = 0.1
 _GZIP = b"\x1f\x8b"

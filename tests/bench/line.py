@@ -22,6 +22,7 @@ class Line:
         ratio: ours / peer, with its spread.
         budget: The most that the ratio's median may be, or, without a ratio, that our figure may be; None: no budget.
         aim: What we would like the ratio to be.
+        limit: The most that our figure may be, whatever the ratio; None: no limit.
     """
 
     what: str
@@ -32,10 +33,12 @@ class Line:
     ratio: Spread | None = None
     budget: float | None = None
     aim: float | None = None
+    limit: float | None = None
 
     @property
     def met(self) -> bool | None:
-        """Whether the budget is kept; None when there is none."""
-        if self.budget is None:
+        """Whether budget and limit are kept; None when there is neither."""
+        if self.budget is None and self.limit is None:
             return None
-        return (self.ours if self.ratio is None else self.ratio.median) <= self.budget
+        compared = self.ours if self.ratio is None else self.ratio.median
+        return (self.budget is None or compared <= self.budget) and (self.limit is None or self.ours <= self.limit)

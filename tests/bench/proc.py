@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _CPUCLOCK_SCHED = 2
@@ -54,6 +59,29 @@ def children(pid: int) -> list[int]:
     return [child for child in pids if (found := stat(child)) is not None and found.parent == pid]
 
 
+def is_childless(pid: int) -> bool:
+    """Whether a process has no children; to ask this while it has some costs less than to list them."""
+    # A hint alone: the kernel may pass over a child when another one ends (proc(5)), and may not offer the files.
+    with contextlib.suppress(OSError):  # a thread that ended meanwhile
+        if any(file.read_text().strip() for file in Path("/proc", str(pid), "task").glob("*/children")):
+            return False
+    return not children(pid)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of ``pid``, their children, and so on."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    parents = {each: found.parent for each in pids if (found := stat(each)) is not None}
+    return [each for each in parents if pid in _ancestors(each, parents)]
+
+
+def _ancestors(pid: int, parents: Mapping[int, int]) -> Iterator[int]:
+    # A process that started while we looked may have a parent that ended meanwhile.
+    while (parent := parents.get(pid)) is not None:
+        yield parent
+        pid = parent
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the processor seconds of a process and everything it started.
 
@@ -89,6 +117,18 @@ def family_kilobytes(pid: int) -> int:
     """Return Pss in kB of a process and its children together."""
     program = Path("/proc", str(pid), "exe").readlink()
     return proportional_kilobytes(pid) + sum(_of_child(child, program) for child in children(pid))
+
+
+def tree_kilobytes(pid: int) -> int:
+    """Return Pss in kB of a process and everything that it started, directly or not."""
+    return proportional_kilobytes(pid) + sum(map(_of_descendant, descendants(pid)))
+
+
+def _of_descendant(pid: int) -> int:
+    try:
+        return proportional_kilobytes(pid)
+    except (OSError, KeyError):
+        return 0  # it ended meanwhile; a zombie has no memory
 
 
 def _of_child(pid: int, parent: Path) -> int:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.lab.network import free_port
 from exporter.settings import COLLECTORS
-from tests.bench.scraper import Scraper
+from tests.bench.bare import bare, libraries
+from tests.bench.serving import serving
 from tests.bench.site import PASSWORD, USER
 
 if TYPE_CHECKING:
@@ -23,8 +19,8 @@ if TYPE_CHECKING:
 
     from deploy.lab.tools import Toolbox
     from tests.bench.machine import Machine
+    from tests.bench.serving import Running
 
-_PATIENCE_SECONDS = 60.0
 # The real powerstat knows only the machine's own /sys: the measured one's is put over it, for this process alone. It
 # runs as the service does, not as root, for whom it would also follow every process that starts and ends.
 _POWERSTAT = """\
@@ -45,46 +41,26 @@ modules:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A program that serves: its process and where."""
-
-    pid: int
-    port: int
-
-    def scraper(self, path: str = "/metrics", patience: float = _PATIENCE_SECONDS) -> Scraper:
-        """Return a connection that asks for ``path`` and waits so many seconds for each part of an answer."""
-        return Scraper(self.port, path, patience)
-
-
 class Tools:
     """The tools that the exporters start, without the wrapper that unpacked ones have: its time is nobody's."""
 
     def __init__(self, toolbox: Toolbox, machine: Machine, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        bare = {name: _bare(toolbox, name) for name in ("ipmitool", "ipmi-dcmi", "powerstat")}
+        programs = {name: bare(toolbox, name) for name in ("ipmitool", "ipmi-dcmi", "powerstat")}
         for name in ("ipmitool", "ipmi-dcmi"):
-            (folder / name).symlink_to(bare[name])
+            (folder / name).symlink_to(programs[name])
         script = folder / "powerstat"
         mapping = "" if os.geteuid() == 0 else "--map-root-user"
         script.write_text(
-            _POWERSTAT.format(mapping=mapping, powerstat=bare["powerstat"], classes=machine.sysfs / "class")
+            _POWERSTAT.format(mapping=mapping, powerstat=programs["powerstat"], classes=machine.sysfs / "class")
         )
         script.chmod(0o755)
-        unpacked = [str(path) for path in (toolbox.root / "root" / "usr" / "lib").glob("*-linux-gnu")]
         self.environment = os.environ | {
             "PATH": f"{folder}:{os.environ['PATH']}",
-            "LD_LIBRARY_PATH": ":".join([*unpacked, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
+            "LD_LIBRARY_PATH": libraries(toolbox),
             "IPMI_PASSWORD": PASSWORD,
         }
-
-
-def _bare(toolbox: Toolbox, name: str) -> Path:
-    found = toolbox.find(name)
-    if found.is_symlink():
-        return found.resolve()
-    return next(path.resolve() for path in (toolbox.root / "root").glob(f"usr/*bin/{name}"))
 
 
 class Programs:
@@ -147,39 +123,11 @@ class Programs:
     @contextmanager
     def _running(self, name: str, *command: str) -> Iterator[Running]:
         port = free_port()  # node_exporter's log does not tell which one the kernel chose for 0
-        with (
-            (self._folder / f"{name}.log").open("a") as log,
-            subprocess.Popen(
-                [*command, f"--web.listen-address=127.0.0.1:{port}"],
-                env=self._tools.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            ) as process,
-        ):
-            try:
-                _wait_for(process, port, log.name)
-                yield Running(process.pid, port)
-            finally:
-                process.terminate()
-                try:
-                    process.wait(_PATIENCE_SECONDS)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
+        listen = f"--web.listen-address=127.0.0.1:{port}"
+        with serving([*command, listen], port, self._folder / f"{name}.log", self._tools.environment) as running:
+            yield running
 
 
 def _without(*kept: str) -> list[str]:
     """Return the flags that turn every source off but these."""
     return [f"--no-collector.{name}" for name in COLLECTORS if name not in kept]
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: str) -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1.0):
-                return
-        except OSError as error:
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{process.args!r} does not serve: {Path(log).read_text()[-2000:]}") from error
-        time.sleep(0.02)  # there is no event to wait for in a program that is not ours

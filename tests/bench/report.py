@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from tests.bench.line import Line
 
-BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+EXPORTER, ACTUATOR = "make bench", "make bench, the actuator"  # the two places for figures in docs/performance.md
 _HEAD = ("what", "ours", "peer", "against", "ratio (spread)", "budget", "met")
 _VERDICTS = {True: "yes", False: "NO", None: ""}
 _PLAIN = 1000  # from here on a figure has no decimals
@@ -19,9 +19,12 @@ def cells(line: Line) -> tuple[str, ...]:
     """Return a line as a table shows it, in the order of its columns."""
     ratio = f"{line.ratio.median:.2f} ({line.ratio.low:.2f} to {line.ratio.high:.2f})" if line.ratio else ""
     times = " times" if line.ratio else ""
-    budget = "" if line.budget is None else f"≤ {line.budget:g}{times}"
-    if line.aim is not None:
-        budget = ", ".join(filter(None, (budget, f"aim {line.aim:g}")))
+    bounds = (
+        "" if line.budget is None else f"≤ {line.budget:g}{times}",
+        "" if line.limit is None else f"≤ {line.limit:g} {line.unit}".rstrip(),
+        "" if line.aim is None else f"aim {line.aim:g}",
+    )
+    budget = ", ".join(filter(None, bounds))
     peer = "" if line.peer is None else _figure(line.peer, line.unit)
     return (line.what, _figure(line.ours, line.unit), peer, line.against, ratio, budget, _VERDICTS[line.met])
 
@@ -46,14 +49,20 @@ def markdown(lines: Sequence[Line], facts: Mapping[str, str]) -> str:
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def written_into(document: str, figures: str) -> str:
-    """Return ``document`` with ``figures`` in place of what stood between the two marks.
+def written_into(document: str, place: str, figures: str) -> str:
+    """Return ``document`` with ``figures`` in place of what stood between the two marks of ``place``.
 
     Raises:
         ValueError: the marks are not there, once each and in order.
     """
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end) or BEGIN in rest or END in before + after:
-        raise ValueError(f"the document needs one line {BEGIN} and below it one line {END}")
-    return f"{before}{BEGIN}\n{figures}\n{END}{after}"
+    first, last = marks(place)
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
+    if not (begin and end) or first in rest or last in before + after:
+        raise ValueError(f"the document needs one line {first} and below it one line {last}")
+    return f"{before}{first}\n{figures}\n{last}{after}"
+
+
+def marks(place: str) -> tuple[str, str]:
+    """Return the lines between which the figures of ``place`` stand."""
+    return f"<!-- {place}: begin -->", f"<!-- {place}: end -->"

@@ -13,7 +13,7 @@ from tests.bench.scraper import NoAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.bench.programs import Running
+    from tests.bench.serving import Running
 
 _LOOK_SECONDS = 0.05
 

@@ -73,7 +73,25 @@ def test_a_child_costs_its_parent() -> None:
         assert process.stdout is not None
         process.stdout.readline()
         living, used = proc.children(process.pid), proc.cpu_seconds(process.pid)
+        childless = proc.is_childless(process.pid), proc.is_childless(living[0])
         process.communicate("")
 
     assert len(living) == 1
+    assert childless == (False, True)
     assert used >= 0.2
+
+
+def test_all_that_a_process_started_is_found() -> None:
+    """Also what its children started; nobody's child is, and the memory of all of them is summed up."""
+    script = "sh -c 'sh -c \"echo; read line\" ; exit' ; exit"
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        below, direct = proc.descendants(process.pid), proc.children(process.pid)
+        together, alone = proc.tree_kilobytes(process.pid), proc.proportional_kilobytes(process.pid)
+        process.communicate("\n")
+
+    assert len(direct) == 1
+    assert len(below) == 2
+    assert set(direct) < set(below)
+    assert together > alone

@@ -79,8 +79,11 @@ def test_a_comparison_gives_p50_and_p99() -> None:
         (Line("a", "", 1.0, budget=1.0), True),
         (Line("a", "", 2.0, budget=1.0), False),
         (Line("a", "", 2.0), None),
+        (Line("a", "ms", 9.0, "b", 3.0, Spread(3.0, 2.0, 4.0), limit=9.0), True),
+        (Line("a", "ms", 9.1, "b", 3.0, Spread(3.0, 2.0, 4.0), limit=9.0), False),
+        (Line("a", "ms", 9.0, "b", 3.0, Spread(3.0, 2.0, 4.0), budget=2.0, limit=9.0), False),
     ],
 )
 def test_a_budget_is_kept_up_to_its_limit(line: Line, met: bool | None) -> None:  # noqa: FBT001 - a case's outcome
-    """By the ratio where there is one, else by the figure itself; without a budget there is no verdict."""
+    """A budget by the ratio where there is one, a limit by the figure itself; without either there is no verdict."""
     assert line.met is met
