@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.concurrency import run_in_threadpool
 
-from actuator.adapters.leadership import Leadership
+from actuator.adapters.leadership import lead_of
 from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket
@@ -40,10 +40,10 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         ConfigurationError: a newer release wrote the database.
         StoreUnavailable: the database cannot be opened.
     """
-    store = Store.open(settings.database)
+    store = Store.open(settings.database, password=credentials.database_password)
     store.upgrade()
     metrics = Metrics(store)
-    leadership = Leadership(store, settings.database_file.with_suffix(".lock"))
+    leadership = lead_of(store)
     proxmox = Proxmox(settings.proxmox_access(credentials.proxmox_secret))
     runner = Runner(
         store=store,

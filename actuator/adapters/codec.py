@@ -33,8 +33,8 @@ def order_to_json(order: Order) -> str:
 
 
 def order_from_json(text: str) -> Order:
-    """The order again; a field that an older release did not write has its default."""
-    fields = json.loads(text)
+    """The order again; a field that an older release did not write has its default, one of a newer is passed over."""
+    fields = _of(Order, json.loads(text))
     return Order(**{**fields, "action": Action(fields["action"])})
 
 
@@ -49,20 +49,27 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> str:
 
 
 def checkpoint_from_json(text: str) -> Checkpoint:
-    """The checkpoint again; a field that an older release did not write has its default."""
-    fields = json.loads(text)
+    """The checkpoint again; a field that an older release did not write has its default, one of a newer is left out.
+
+    While two actuators are upgraded one after the other, the older one reads what the newer one wrote.
+    """
+    fields = _of(Checkpoint, json.loads(text))
     for name, kind in (("known_upids", tuple), ("progress", _progress), ("outcome", _outcome)):
         if fields.get(name) is not None:
             fields[name] = kind(fields[name])
     return Checkpoint(**fields)
 
 
+def _of(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in kind.__slots__}  # type: ignore[attr-defined]
+
+
 def _progress(fields: Mapping[str, Any]) -> Progress:
-    return Progress(**fields)
+    return Progress(**_of(Progress, fields))
 
 
 def _outcome(fields: Mapping[str, Any]) -> Outcome:
-    return Outcome(**fields)
+    return Outcome(**_of(Outcome, fields))
 
 
 _PLAIN = (
