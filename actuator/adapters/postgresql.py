@@ -45,7 +45,7 @@ _SENTENCES = {
     "53": "it is out of resources: look at the server's log",
     "55P03": "another transaction holds it locked: see pg_stat_activity for who, and end that",
     "57014": "it took too long: see whether its disk is slow, or pg_stat_activity for who holds it up",
-    "57": "it is shutting down or starting: nothing was written, and it is tried again",
+    "57": "it ended the connection, or is stopping or starting: the same can be tried again",
     "58": "reading or writing its disk failed: look at the server's log and the file system's health",
     "XX": "it is damaged or met a defect: look at the server's log",
 }
