@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from actuator.errors import StoreUnavailable
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import RowMapping
+
+
+# Orders and checkpoints are immutable, and a body reads all live jobs anew, most of which are as they were.
+_REMEMBERED = 4096
 
 
 def dump(value: Mapping[str, object]) -> str:
@@ -32,6 +37,7 @@ def order_to_json(order: Order) -> str:
     return dump({name: getattr(order, name) for name in Order.__slots__})
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def order_from_json(text: str) -> Order:
     """The order again; a field that an older release did not write has its default, one of a newer is passed over."""
     fields = _of(Order, json.loads(text))
@@ -48,6 +54,7 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> str:
     return dump(fields)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def checkpoint_from_json(text: str) -> Checkpoint:
     """The checkpoint again; a field that an older release did not write has its default, one of a newer is left out.
 

@@ -54,6 +54,7 @@ class Intake:
         self._begun: dict[str, int] = {}
         self._history: tuple[float, History] | None = None  # but for its live jobs
         self._live: dict[str, Job] | None = None
+        self._live_episodes: set[str | None] = set()
         # What is to be written: episodes by id, jobs with the first lines of their histories.
         self._episodes: dict[str, Episode] = {}
         self._jobs: list[dict[str, object]] = []
@@ -90,7 +91,7 @@ class Intake:
             self._flush()
             found = queries.read_history(self._conn, now)
             self._history = now, found
-            self._live = {job.id: job for job in found.live_jobs}
+            self._remember(found.live_jobs)
         live = self._live_jobs()
         history = replace(self._history[1], live_jobs=tuple(live.values()))
         if episode_id is None:
@@ -98,7 +99,7 @@ class Intake:
         if episode_id not in self._begun:
             self._flush()
             self._begun[episode_id] = queries.begun(self._conn, [episode_id]).get(episode_id, 0)
-        return replace(history, episode_jobs=self._begun[episode_id], episode_live=self._has_live(episode_id))
+        return replace(history, episode_jobs=self._begun[episode_id], episode_live=episode_id in self._live_episodes)
 
     def add_job(self, job: Job, message: str) -> None:
         """Write a new job and the first line of its history. Its episode must be put before.
@@ -117,6 +118,7 @@ class Intake:
         self._events.append(queries.event_row(job, message, {}))
         if job.live:
             live[job.id] = job
+            self._live_episodes.add(job.episode_id)
         else:
             self._history = None  # it may be a move or a failure, which are counted by query
         if job.episode_id is not None:
@@ -125,7 +127,7 @@ class Intake:
     def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
         """Ask the episode's jobs to stop for which no migration was asked yet; returns the ids of those newly asked."""
         live = self._live_jobs()
-        if not self._has_live(episode_id):
+        if episode_id not in self._live_episodes:
             return []
         self._flush()
         unasked = [codec.job_from_row(row) for row in self._conn.execute(_UNASKED, {"episode": episode_id}).mappings()]
@@ -159,11 +161,13 @@ class Intake:
     def _live_jobs(self) -> dict[str, Job]:
         if self._live is None:
             rows = self._conn.execute(queries.LIVE).mappings()
-            self._live = {job.id: job for job in map(codec.job_from_row, rows)}
+            return self._remember(map(codec.job_from_row, rows))
         return self._live
 
-    def _has_live(self, episode_id: str) -> bool:
-        return any(job.episode_id == episode_id for job in self._live_jobs().values())
+    def _remember(self, jobs: Iterable[Job]) -> dict[str, Job]:
+        live = self._live = {job.id: job for job in jobs}
+        self._live_episodes = {job.episode_id for job in live.values()}
+        return live
 
 
 def _portions(values: list[Any]) -> Iterator[list[Any]]:
