@@ -49,7 +49,8 @@ _NOW = "extract(epoch FROM clock_timestamp())"
 # One statement, so that nobody sees the lock taken and the lease still run out.
 _TAKE = text(f"UPDATE lease SET until = {_NOW} + :seconds WHERE pg_try_advisory_lock({_KEYS})")  # noqa: S608 - constants
 _RENEW = text(f"UPDATE lease SET until = {_NOW} + :seconds WHERE epoch = :epoch")  # noqa: S608 - constants
-_GIVE_UP = text("UPDATE lease SET until = 0 WHERE epoch = :epoch")
+# Closing the connection frees the lock too, but a moment later, in which the next one would take us for frozen.
+_GIVE_UP = text("SELECT pg_advisory_unlock_all()")
 _OVERRULE = text(f"""
     SELECT pg_terminate_backend(pid) FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
@@ -97,7 +98,8 @@ class Lease:
         """
         if (epoch := self.epoch) is not None:
             return epoch
-        self.release()
+        if self._epoch is not None:
+            self.release()  # it has run out
         with self._lock:
             try:
                 return self._acquire()
@@ -109,24 +111,24 @@ class Lease:
         """Give up the lead, if we have it."""
         self._released.set()
         with self._lock:
-            epoch, connection = self._epoch, self._connection
-            if epoch is not None and connection is not None:
+            connection = self._connection
+            if self._epoch is not None and connection is not None:
                 try:
                     with self._store.database.sentences():
-                        connection.execute(_GIVE_UP, {"epoch": epoch})
+                        connection.execute(_GIVE_UP)
                 except StoreUnavailable as error:
                     _log.info("lease.not_given_up", error=str(error))  # it runs out by itself
             self._drop()
 
     def _acquire(self) -> int | None:
         began = self._clock()
-        connection = self._connection = self._store.database.session(_ANSWER_SECONDS)
+        # A candidate keeps its connection: it asks twice a second.
+        connection = self._connection = self._connection or self._store.database.session(_ANSWER_SECONDS)
         with self._store.database.sentences():
             taken = connection.execute(_TAKE, {"seconds": LEASE_SECONDS}).rowcount > 0
             if not taken and connection.execute(_OVERRULE).first() is not None:
                 _log.warning("lease.overruled", message="the leader stood still: its connection was ended")
         if not taken:
-            self._drop()
             return None
         # The epoch is written by another connection, after writers that wait already: a renewal must not wait for them.
         self._epoch, self._until = self._store.next_epoch(), began + LEASE_SECONDS

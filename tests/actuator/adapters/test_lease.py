@@ -77,6 +77,7 @@ def test_one_leads_until_it_gives_up(store: Store, database: str) -> None:
         first.release()
         assert (second.acquire(), first.acquire()) == (2, None)
         assert (first.epoch, second.epoch) == (None, 2)
+        first.release()
         second.release()
         second.release()
 
