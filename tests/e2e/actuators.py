@@ -146,7 +146,7 @@ class Actuators:
         for file, secret in (("operator-token", self.token), ("proxmox-token", self.lab.token.secret)):
             (folder / file).write_text(secret)
             (folder / file).chmod(0o600)
-        nodes = {plan.name: {} for plan in self.lab.plan.nodes}
+        nodes: dict[str, Any] = {plan.name: {} for plan in self.lab.plan.nodes}
         ours: dict[str, Any] = {
             "listen": f"127.0.0.1:{self._ports[name]}",
             "mode": "act",

@@ -98,7 +98,7 @@ def test_what_an_older_release_wrote_is_kept(old: str) -> None:
         assert list(jobs) == ["j3", "j2", "j1"]
         assert (jobs["j1"].state, jobs["j2"].failure) == (JobState.MIGRATING, Failure.NEVER_WOKE)
         assert (jobs["j1"].checkpoint.known_upids, jobs["j1"].checkpoint.upid) == (("UPID:1",), "UPID:2")
-        assert jobs["j1"].checkpoint.progress == Progress(1, 2, 3.5)
+        assert jobs["j1"].checkpoint.progress == Progress(1, 2, 3)
         assert jobs["j3"].cancel_requested
         assert {each.id: each.resolved_at for each in store.episodes()} == {"e1": None, "e2": NOW + 9}
         assert store.events("j1")[-1].detail == {"upid": "UPID:2"}

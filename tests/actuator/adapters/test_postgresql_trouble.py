@@ -15,13 +15,11 @@ from tests.actuator.adapters.stores import add, episode, opened
 from tests.actuator.policy.samples import ANY_GUEST, NOW, job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deploy.lab.postgresql import Postgresql
 
 
 @pytest.fixture
-def database(postgresql: Postgresql) -> Iterator[str]:
+def database(postgresql: Postgresql) -> str:
     """A database in good order, with one job."""
     where = postgresql.new_url()
     with opened(where) as store:
