@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.concurrency import run_in_threadpool
 
-from actuator.adapters.leadership import Leadership
+from actuator.adapters.leadership import lead_of
 from actuator.adapters.looking import Aside
 from actuator.adapters.prometheus import Prometheus
 from actuator.adapters.proxmox import Proxmox
@@ -48,10 +48,10 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         ConfigurationError: a newer release wrote the database, or a file for Prometheus cannot be read.
         StoreUnavailable: the database cannot be opened.
     """
-    store = Store.open(settings.database)
+    store = Store.open(settings.database, password=credentials.database_password)
     store.upgrade()
     metrics = Metrics(store)
-    leadership = Leadership(store, settings.database_file.with_suffix(".lock"))
+    leadership = lead_of(store)
     proxmox = Proxmox(settings.proxmox_access(credentials.proxmox_secret))
     access = prometheus_access(settings.prometheus)
     power = Power if access is None else Prometheus(access).power

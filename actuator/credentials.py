@@ -1,7 +1,8 @@
 """The secrets: read from files or the environment, held in memory, never shown.
 
 The Proxmox token's secret comes from the environment variable `WATTSHIFT_PROXMOX_TOKEN`, which wins, or from
-``proxmox.token_file``; the callers' tokens from the files under ``tokens``.
+``proxmox.token_file``; the callers' tokens from the files under ``tokens``; PostgreSQL's password from
+`WATTSHIFT_DATABASE_PASSWORD`, which wins, or from ``database_password_file``, or by libpq's own ways (``~/.pgpass``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from actuator.settings import Settings
 
 PROXMOX_TOKEN: Final = "WATTSHIFT_PROXMOX_TOKEN"  # noqa: S105 - the name of a variable, not its content
+DATABASE_PASSWORD: Final = "WATTSHIFT_DATABASE_PASSWORD"  # noqa: S105 - the same
 _SHORTEST_TOKEN = 16
 
 
@@ -30,10 +32,12 @@ class Credentials:
     Attributes:
         proxmox_secret: The API token's.
         tokens: The callers'.
+        database_password: PostgreSQL's; None when it is not ours to give.
     """
 
     proxmox_secret: str = field(repr=False)
     tokens: Tokens
+    database_password: str | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, settings: Settings, environment: Mapping[str, str], *, file: Path) -> Self:
@@ -47,7 +51,11 @@ class Credentials:
         Raises:
             ConfigurationError: names file, key and what was expected.
         """
-        return cls(_proxmox_secret(settings, environment, file), Tokens(_caller_tokens(settings, file)))
+        return cls(
+            _proxmox_secret(settings, environment, file),
+            Tokens(_caller_tokens(settings, file)),
+            _database_password(settings, environment, file),
+        )
 
 
 def _proxmox_secret(settings: Settings, environment: Mapping[str, str], file: Path) -> str:
@@ -59,6 +67,23 @@ def _proxmox_secret(settings: Settings, environment: Mapping[str, str], file: Pa
             f"or the secret in the environment variable {PROXMOX_TOKEN}"
         )
     return _content(settings.proxmox.token_file, f"{file}: proxmox.token_file")
+
+
+def _database_password(settings: Settings, environment: Mapping[str, str], file: Path) -> str | None:
+    if settings.database.startswith("sqlite:"):
+        return None
+    if DATABASE_PASSWORD in environment:
+        return _one_line(environment[DATABASE_PASSWORD], f"environment: {DATABASE_PASSWORD}")
+    if settings.database_password_file is None:
+        return None
+    key, path = f"{file}: database_password_file", settings.database_password_file
+    return _one_line(_text(path, key).rstrip("\r\n"), f"{key}: {path}")
+
+
+def _one_line(password: str, where: str) -> str:
+    if not password or not password.isprintable():
+        raise ConfigurationError(f"{where}: expected a password on one line, alone")
+    return password
 
 
 def _caller_tokens(settings: Settings, file: Path) -> dict[str, str]:
@@ -78,14 +103,18 @@ def _caller_tokens(settings: Settings, file: Path) -> dict[str, str]:
 
 
 def _content(path: Path, key: str) -> str:
+    return _checked(_text(path, key).strip(), f"{key}: {path}")
+
+
+def _text(path: Path, key: str) -> str:
     try:
         regular_file(path)
-        return _checked(path.read_text(encoding="utf-8").strip(), f"{key}: {path}")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{key}: expected a readable file at {path} ({error.strerror})") from error
     except UnicodeDecodeError:
         # Not chained: the error carries the bytes.
-        raise ConfigurationError(f"{key}: {path}: expected a token in plain characters, found other bytes") from None
+        raise ConfigurationError(f"{key}: {path}: expected plain characters, found other bytes") from None
 
 
 def _checked(secret: str, where: str) -> str:

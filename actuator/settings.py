@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 
+from actuator.adapters.database import open_engine
 from actuator.adapters.endpoints import ProxmoxAccess
 from actuator.adapters.waking import WakeTarget
 from actuator.configfile import findings, read_yaml
+from actuator.errors import ConfigurationError
 from actuator.monitoring import AlertmanagerSection, PrometheusSection
 from actuator.policy.rules import Mode, Rules
 from actuator.sections import (
+    FileName,
     GuestsSection,
     LimitsSection,
     NodeName,
@@ -37,7 +40,8 @@ class Settings(Section):
     Attributes:
         listen: Address and port of webhook and API.
         mode: Observe or act.
-        database: A SQLite file, as SQLAlchemy's URL.
+        database: A SQLite file or a PostgreSQL database, as SQLAlchemy's URL, without a password.
+        database_password_file: Holds PostgreSQL's password; absent when the environment holds it, or libpq finds it.
         proxmox: The cluster's API.
         nodes: By Proxmox node name.
         guests: Which may be moved.
@@ -52,6 +56,7 @@ class Settings(Section):
     listen: Annotated[str, address(None)] = "127.0.0.1:19093"
     mode: Mode = Mode.OBSERVE
     database: str = "sqlite:////var/lib/wattshift/actuator.db"
+    database_password_file: FileName | None = None
     proxmox: ProxmoxSection
     nodes: Annotated[dict[NodeName, NodeSection], Field(min_length=1)]
     guests: GuestsSection = GuestsSection()
@@ -63,10 +68,19 @@ class Settings(Section):
 
     @field_validator("database")
     @classmethod
-    def _sqlite(cls, url: str) -> str:
-        # Not repeated in the message: the URL of another kind of database holds a password.
+    def _usable(cls, url: str) -> str:
+        # Not repeated in the message: the URL may hold a password.
+        if url.startswith("postgresql:"):
+            try:
+                open_engine(url).dispose()
+            except ConfigurationError as error:
+                raise ValueError(str(error).removeprefix("database: ")) from None
+            return url
         if not url.startswith("sqlite:////") or len(url) == len("sqlite:////"):
-            raise ValueError("expected a SQLite file by its absolute path: sqlite:////var/lib/wattshift/actuator.db")
+            raise ValueError(
+                "expected a SQLite file by its absolute path, sqlite:////var/lib/wattshift/actuator.db, "
+                "or a PostgreSQL database without its password, postgresql://wattshift@db.example/wattshift"
+            )
         if "?" in url:
             raise ValueError("expected the path of a SQLite file with nothing behind '?': it takes no options")
         return url
@@ -104,11 +118,6 @@ class Settings(Section):
             return cls.model_validate(document, context={"base": path.absolute().parent})
         except ValidationError as error:
             raise findings(path, error.errors(include_url=False, include_context=False)) from None
-
-    @property
-    def database_file(self) -> Path:
-        """The SQLite file."""
-        return Path(self.database.removeprefix("sqlite:///"))
 
     @property
     def listen_address(self) -> tuple[str, int]:
@@ -167,14 +176,18 @@ class Settings(Section):
             found.append("proxmox.verify is false: anybody on the network can pose as the cluster; set proxmox.ca_file")
         if not self.guests.vmids and self.guests.tag is None:
             found.append("guests is empty: no guest may be moved; give guests.vmids or guests.tag")
+        if self.database_password_file is not None and self.database.startswith("sqlite:"):
+            found.append("database_password_file is not read: 'database' is a SQLite file, which has no password")
         return found + [
-            f"{key}: everybody on this machine can write {file} and so choose the token: chmod o-w {file}"
+            f"{key}: everybody on this machine can write {file} and so choose the secret: chmod o-w {file}"
             for key, file in self._secret_files()
             if _others_can_write(file)
         ]
 
     def _secret_files(self) -> list[tuple[str, Path]]:
         files = [(f"tokens.{index}.file", token.file) for index, token in enumerate(self.tokens)]
+        if self.database_password_file is not None:
+            files.append(("database_password_file", self.database_password_file))
         return files if self.proxmox.token_file is None else [("proxmox.token_file", self.proxmox.token_file), *files]
 
 

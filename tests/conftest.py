@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from deploy.lab.postgresql import Postgresql
 from deploy.lab.tools import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -15,3 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 def toolbox() -> Toolbox:
     """The real tools, fetched into the lab's folder when this machine lacks them."""
     return Toolbox(ROOT / ".lab" / "tools")
+
+
+@pytest.fixture(scope="session")
+def postgresql(toolbox: Toolbox) -> Iterator[Postgresql]:
+    """A real PostgreSQL server, one for all tests of this process; each takes a schema of its own."""
+    with Postgresql(toolbox) as server:
+        yield server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from actuator.errors import StoreUnavailable
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import RowMapping
+
+
+# Orders and checkpoints are immutable, and a body reads all live jobs anew, most of which are as they were.
+_REMEMBERED = 4096
 
 
 def dump(value: Mapping[str, object]) -> str:
@@ -32,9 +37,10 @@ def order_to_json(order: Order) -> str:
     return dump({name: getattr(order, name) for name in Order.__slots__})
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def order_from_json(text: str) -> Order:
-    """The order again; a field that an older release did not write has its default."""
-    fields = json.loads(text)
+    """The order again; a field that an older release did not write has its default, one of a newer is passed over."""
+    fields = _of(Order, json.loads(text))
     return Order(**{**fields, "action": Action(fields["action"])})
 
 
@@ -48,9 +54,13 @@ def checkpoint_to_json(checkpoint: Checkpoint) -> str:
     return dump(fields)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def checkpoint_from_json(text: str) -> Checkpoint:
-    """The checkpoint again; a field that an older release did not write has its default."""
-    fields = json.loads(text)
+    """The checkpoint again; a field that an older release did not write has its default, one of a newer is left out.
+
+    While two actuators are upgraded one after the other, the older one reads what the newer one wrote.
+    """
+    fields = _of(Checkpoint, json.loads(text))
     for name, kind in (
         ("known_upids", tuple),
         ("progress", _progress),
@@ -62,16 +72,20 @@ def checkpoint_from_json(text: str) -> Checkpoint:
     return Checkpoint(**fields)
 
 
+def _of(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name in kind.__slots__}  # type: ignore[attr-defined]
+
+
 def _progress(fields: Mapping[str, Any]) -> Progress:
-    return Progress(**fields)
+    return Progress(**_of(Progress, fields))
 
 
 def _outcome(fields: Mapping[str, Any]) -> Outcome:
-    return Outcome(**fields)
+    return Outcome(**_of(Outcome, fields))
 
 
 def _watts(fields: Mapping[str, Any]) -> MoveWatts:
-    return MoveWatts(**fields)
+    return MoveWatts(**_of(MoveWatts, fields))
 
 
 _PLAIN = (

@@ -1,8 +1,7 @@
-"""The SQLite file: connections, transactions, and its errors as sentences.
+"""The database, SQLite or PostgreSQL: transactions from any thread, and every failure as one sentence.
 
-Write-ahead log, so that readers never wait for a writer; ``synchronous=FULL``, so that what was committed survives a
-power cut; ``BEGIN IMMEDIATE``, so that a decision is taken and written with no other writer in between
-(https://www.sqlite.org/lang_transaction.html, https://www.sqlite.org/pragma.html#pragma_synchronous).
+What differs between the two is in `sqlite_file` and `postgresql`; what holds for both is here. Writers take turns from
+their first read on, so a decision is taken and written with no other writer in between; readers see one moment.
 """
 
 from __future__ import annotations
@@ -10,66 +9,71 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from actuator.adapters.postgresql import PostgresqlServer, open_server, prepare_session
+from actuator.adapters.sqlite_file import SqliteFile, open_file
 from actuator.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_EXPECTED = "expected a file, such as sqlite:////var/lib/wattshift/actuator.db"
-
-# By the beginning of SQLite's error name (https://www.sqlite.org/rescode.html), what it means to a person.
-_SENTENCES = {
-    "SQLITE_FULL": "the disk is full: free some space there",
-    "SQLITE_READONLY": "it may only be read: let the user that runs the actuator write the file and its folder",
-    "SQLITE_CANTOPEN": "it cannot be opened: create its folder and let the user that runs the actuator write there",
-    "SQLITE_PERM": "it may not be opened: let the user that runs the actuator write the file and its folder",
-    "SQLITE_CORRUPT": "it is damaged: stop the actuator, restore a backup or move the file away, and start again",
-    "SQLITE_NOTADB": "it is no SQLite database: name another file under 'database', or move this one away",
-    "SQLITE_BUSY": "another program holds it locked: see which one has it open (fuser) and end it",
-    "SQLITE_LOCKED": "another program holds it locked: see which one has it open (fuser) and end it",
-    "SQLITE_IOERR": "reading or writing the disk failed: look at the kernel log and the file system's health",
-}
+EXPECTED = (
+    "expected a file, such as sqlite:////var/lib/wattshift/actuator.db, "
+    "or a server, such as postgresql://wattshift@db.example/wattshift"
+)
 
 
-def open_engine(url: str, *, busy_seconds: float = 5.0) -> Engine:
-    """An engine for the database; opens no file yet.
+class Special(Protocol):
+    """What each kind of database does its own way."""
+
+    @property
+    def name(self) -> str:
+        """Which one it is, for messages; never with a password."""
+
+    @property
+    def reader(self) -> Engine:
+        """Begins transactions that only read, all of it of one moment."""
+
+    @property
+    def writer(self) -> Engine:
+        """Begins transactions that are alone from their first read on."""
+
+    def hold_on(self, connection: Connection) -> None:
+        """From now on `check_same` refuses any other database than this connection's."""
+
+    def check_same(self) -> None:
+        """Raise `StoreUnavailable` when another database lies in the place of the one held on to."""
+
+    def sentence(self, error: BaseException) -> str:
+        """What the error means to a person, with the next thing to do; never with what was being written."""
+
+
+def open_engine(url: str, *, busy_seconds: float = 5.0, password: str | None = None) -> Engine:
+    """An engine for the database; opens nothing yet.
 
     Args:
-        url: ``sqlite:///`` and a path.
+        url: ``sqlite:///`` and a path, or ``postgresql://`` with user, host and database.
         busy_seconds: How long to wait for another process's transaction.
+        password: PostgreSQL's; None leaves it to libpq (peer authentication, a password file).
 
     Raises:
-        ConfigurationError: The URL is not one of a SQLite file; the message never repeats a password.
+        ConfigurationError: It is no URL of either; the message never repeats a password.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigurationError(f"database: not a database URL; {_EXPECTED}") from None
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(f"database: not a database URL; {EXPECTED}") from None
+    if parsed.get_backend_name() == "postgresql":
+        return open_server(parsed, busy_seconds, password)
     if parsed.get_backend_name() != "sqlite":
-        raise ConfigurationError(f"database: {parsed.get_backend_name()} is not supported yet; {_EXPECTED}")
+        raise ConfigurationError(f"database: {parsed.get_backend_name()} is not supported; {EXPECTED}")
     if parsed.database in {None, "", ":memory:"}:
-        raise ConfigurationError(f"database: nothing in memory survives a restart; {_EXPECTED}")
-    engine = create_engine(parsed, connect_args={"timeout": busy_seconds}, pool_timeout=busy_seconds)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not by the driver's guess
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("writing", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
+        raise ConfigurationError(f"database: nothing in memory survives a restart; {EXPECTED}")
+    return open_file(parsed, busy_seconds)
 
 
 class Database:
@@ -79,32 +83,28 @@ class Database:
         engine: From `open_engine`.
 
     Attributes:
+        engine: The same.
         newest_write_failed: Whether the newest write, of any thread, was not taken; what it said is no failure.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._writer = engine.execution_options(writing=True)
+        self.engine = engine
+        server = engine.dialect.name == "postgresql"
+        self._special: Special = PostgresqlServer(engine) if server else SqliteFile(engine)
         # SQLite lets waiting writers poll with growing pauses; a queue of our own threads costs none.
         self._turn = threading.Lock()
         self._patience = engine.pool.timeout()  # type: ignore[attr-defined]  # a QueuePool, by open_engine
         self.newest_write_failed = False
-        self._file: tuple[Path, tuple[int, int] | None] | None = None
 
     def hold_on(self, connection: Connection) -> None:
-        """From now on refuse any other file in the place of the one that this connection has open.
-
-        A connection goes on with a removed file as if nothing had happened, and a new one would make an empty file:
-        what was answered for would be lost.
-        """
-        name = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
-        self._file = Path(name), _identity(Path(name))
+        """From now on refuse any other database in the place of the one that this connection has open."""
+        self._special.hold_on(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A consistent look: all reads inside see the same moment."""
-        self._same_file()
-        with self._sentences(), self._engine.begin() as connection:
+        self._special.check_same()
+        with self.sentences(), self._special.reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -113,14 +113,14 @@ class Database:
         if not self._turn.acquire(timeout=self._patience):
             self.newest_write_failed = True
             raise StoreUnavailable(
-                f"the database {self._path} is busy: earlier writes took longer than {self._patience:g} s; "
+                f"the database {self._special.name} is busy: earlier writes took longer than {self._patience:g} s; "
                 f"see whether its disk is slow or full"
             )
         try:
-            self._same_file()
-            with self._sentences(), self._writer.begin() as connection:
+            self._special.check_same()
+            with self.sentences(), self._special.writer.begin() as connection:
                 yield connection
-            self._same_file()
+            self._special.check_same()
             self.newest_write_failed = False
         except StoreUnavailable:
             self.newest_write_failed = True
@@ -128,50 +128,32 @@ class Database:
         finally:
             self._turn.release()
 
-    def close(self) -> None:
-        """Close all idle connections."""
-        self._engine.dispose()
+    def session(self, answer_seconds: float) -> Connection:
+        """A connection of one's own to the server, in which each statement is a transaction that need not be durable.
 
-    @property
-    def _path(self) -> str:
-        return str(self._engine.url.database)
+        To be invalidated after use, since it is not like the others.
 
-    def _same_file(self) -> None:
-        if self._file is None:
-            return
-        path, identity = self._file
-        if _identity(path) != identity:
-            raise StoreUnavailable(
-                f"the database {path} was removed or replaced while it was in use: stop the actuator, put the right "
-                f"file there (without one it begins anew), and start the actuator again"
-            )
+        Args:
+            answer_seconds: How long a statement may take before the connection is given up.
+
+        Raises:
+            StoreUnavailable: There is none to be had.
+        """
+        with self.sentences():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            prepare_session(connection, answer_seconds)
+            return connection
 
     @contextmanager
-    def _sentences(self) -> Iterator[None]:
+    def sentences(self) -> Iterator[None]:
+        """Let every database error leave as `StoreUnavailable`."""
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreUnavailable(f"the database {self._path} failed: {_sentence(error)}") from error
+            raise StoreUnavailable(
+                f"the database {self._special.name} failed: {self._special.sentence(error)}"
+            ) from error
 
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file it is, whatever its name; None when there is none that can be seen."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _sentence(error: BaseException) -> str:
-    # SQLite answers a full disk by ending the transaction, on which the way out then stumbles: the first error counts.
-    first, cause = error, error.__context__
-    while cause is not None:
-        first = cause if isinstance(cause, sqlite3.Error) else first
-        cause = cause.__context__
-    name = getattr(first, "sqlite_errorname", "")
-    for beginning, sentence in _SENTENCES.items():
-        if name.startswith(beginning):
-            return sentence
-    # Without the statement and its values, which a message for the API has no business to show.
-    return f"{first}" if isinstance(first, sqlite3.Error) else type(error).__name__
+    def close(self) -> None:
+        """Close all idle connections."""
+        self.engine.dispose()

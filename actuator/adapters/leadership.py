@@ -1,21 +1,43 @@
-"""Who leads: an operating-system lock beside the database file, and an epoch in the database.
+"""Who leads: on SQLite, an operating-system lock beside the database file, and an epoch in the database.
 
 The lock keeps a second process from leading; it falls with its process, however that dies. The epoch fences the
-writes of one that lost the lead without noticing: see `Store.save`.
+writes of one that lost the lead without noticing: see `Store.save`. On PostgreSQL it is a `Lease`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from actuator.adapters.lease import Lease
 from actuator.errors import StoreUnavailable, WattshiftError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from actuator.adapters.store import Store
+
+
+class Lead(Protocol):
+    """The lead among processes that share one database."""
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch we lead in, or None when we do not lead."""
+
+    def acquire(self) -> int | None:
+        """Take the lead if nobody has it; the epoch we lead in, or None. Raises `StoreUnavailable`."""
+
+    def release(self) -> None:
+        """Give up the lead, if we have it."""
+
+
+def lead_of(store: Store) -> Lead:
+    """The lead among all processes on the store's database."""
+    url = store.database.engine.url
+    if url.get_backend_name() == "postgresql":
+        return Lease(store)
+    return Leadership(store, Path(url.database or "").with_suffix(".lock"))
 
 
 class Leadership:

@@ -18,7 +18,7 @@ from actuator.policy.jobs import TERMINAL, Job, JobState
 from actuator.policy.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 _DAY_SECONDS = 86400.0
@@ -51,10 +51,12 @@ _DECLINED = and_(jobs.c.state == JobState.SKIPPED.value, jobs.c.reason != Reason
 # while it fired stays cancelled.
 _OVER = and_(jobs.c.state == JobState.CANCELLED.value, episodes.c.resolved_at.is_not(None))
 _BEGUN = (
-    select(func.count())
+    select(jobs.c.episode_id, func.count())
     .select_from(jobs.join(episodes, episodes.c.id == jobs.c.episode_id))
-    .where(jobs.c.episode_id == bindparam("episode"), not_(_DECLINED), not_(_OVER))
+    .where(jobs.c.episode_id.in_(bindparam("episodes", expanding=True)), not_(_DECLINED), not_(_OVER))
+    .group_by(jobs.c.episode_id)
 )
+_CHANGED = update(control).values(changes=control.c.changes + 1)
 
 
 def check(job: Job) -> None:
@@ -83,8 +85,18 @@ def one_live_job_per_guest(conn: Connection, vmid: int | None) -> Iterator[None]
 
 def add_event(conn: Connection, job: Job, message: str, detail: Mapping[str, object]) -> None:
     """Append to a job's history that it was as given."""
+    conn.execute(insert(job_events), event_row(job, message, detail))
+
+
+def event_row(job: Job, message: str, detail: Mapping[str, object]) -> dict[str, object]:
+    """A line of a job's history: that it was as given."""
     values = {"job_id": job.id, "at": job.updated_at, "state": job.state.value, "message": message}
-    conn.execute(insert(job_events), values | {"detail_json": codec.dump(detail)})
+    return values | {"detail_json": codec.dump(detail)}
+
+
+def announce(conn: Connection) -> None:
+    """Let the leader, whichever process that is, look at its jobs soon."""
+    conn.execute(_CHANGED)
 
 
 def find_job(conn: Connection, job_id: str) -> Job | None:
@@ -100,6 +112,7 @@ def request_cancel(conn: Connection, job_id: str, message: str, now: float) -> J
     job = find_job(conn, job_id)
     if changed and job is not None:
         add_event(conn, job, message, {"cancel_requested": True})
+        announce(conn)
     return job
 
 
@@ -123,12 +136,17 @@ def read_history(conn: Connection, now: float) -> History:
     )
 
 
+def begun(conn: Connection, episode_ids: Iterable[str]) -> dict[str, int]:
+    """How many jobs each of these episodes has begun, as `History.episode_jobs` counts them; absent for none."""
+    return {episode: number for episode, number in conn.execute(_BEGUN, {"episodes": list(episode_ids)})}  # noqa: C416 - as in numbers
+
+
 def of_episode(conn: Connection, history: History, episode_id: str | None) -> History:
     """The same history, as it looks for one episode."""
     if episode_id is None:
         return history
     return replace(
         history,
-        episode_jobs=conn.execute(_BEGUN, {"episode": episode_id}).scalar_one(),
+        episode_jobs=begun(conn, [episode_id]).get(episode_id, 0),
         episode_live=any(job.episode_id == episode_id for job in history.live_jobs),
     )

@@ -1,20 +1,22 @@
 """The store: episodes, jobs, their events, leadership and the operator's switches, in one database.
 
-With `intake`, `queries`, `codec`, `tables` and `database` it is the only place with SQL. SQLAlchemy Core, synchronous,
-usable from any thread. Every method either did what it says, on disk, or raised `StoreUnavailable` and did nothing.
+With `intake`, `queries`, `codec`, `tables`, `migrations`, `lease` and `database` it is the only place with SQL.
+SQLAlchemy Core, synchronous, usable from any thread. Every method either did what it says, on disk, or raised
+`StoreUnavailable` and did nothing, as far as PostgreSQL's network lets that be known (see `postgresql`).
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from actuator.adapters import codec, queries, reports, tables
+from actuator.adapters import codec, migrations, queries, reports
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
-from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
+from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
 from actuator.errors import CancelRequested, LeadershipLost
 from actuator.policy.jobs import Failure, JobState, allowed
 
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
 _BEFORE = (jobs.c.state, jobs.c.migrating_at, jobs.c.cancel_requested, jobs.c.checkpoint_json)
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What the leader looks at again and again.
+
+    Attributes:
+        paused: Why work is paused, or None.
+        changes: Another number than before when there is something new: a job, a cancellation, a pause or its end.
+    """
+
+    paused: str | None
+    changes: int
+
+
 class Store:
     """Everything that must survive the process.
 
@@ -38,33 +53,39 @@ class Store:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._database = Database(engine)
+        self.database = Database(engine)
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = 5.0) -> Store:
-        """A store on this database; no file is touched before `upgrade`.
+    def open(cls, url: str, *, busy_seconds: float = 5.0, password: str | None = None) -> Store:
+        """A store on this database; nothing is touched before `upgrade`.
+
+        Args:
+            url: Of a SQLite file, or of a PostgreSQL database without its password.
+            busy_seconds: How long to wait for another process's transaction.
+            password: PostgreSQL's; None leaves it to libpq.
 
         Raises:
-            ConfigurationError: The URL is not one of a SQLite file.
+            ConfigurationError: The URL is neither.
         """
-        return cls(open_engine(url, busy_seconds=busy_seconds))
+        return cls(open_engine(url, busy_seconds=busy_seconds, password=password))
 
     def upgrade(self) -> None:
         """Create the tables, or bring an older release's up to date; harmless to repeat.
 
-        From then on the store is on this very file: with another one in its place, or none, nothing is read or written.
+        From then on the store is on this very file, if it is one: with another in its place, or none, nothing is read
+        or written.
 
         Raises:
             ConfigurationError: A newer release or another program wrote this database.
             StoreUnavailable: It cannot be opened or written.
         """
-        with self._database.writing() as conn:
-            tables.upgrade(conn)
-            self._database.hold_on(conn)
+        with self.database.writing() as conn:
+            migrations.upgrade(conn)
+            self.database.hold_on(conn)
 
     def close(self) -> None:
         """Close all connections."""
-        self._database.close()
+        self.database.close()
 
     def check_writable(self) -> None:
         """Return when the newest write succeeded, or else when a small one succeeds now, which changes nothing.
@@ -72,9 +93,9 @@ class Store:
         Raises:
             StoreUnavailable: Neither is so, on a full disk, say.
         """
-        if not self._database.newest_write_failed:
+        if not self.database.newest_write_failed:
             return
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             # There and back: SQLite writes no page for a value that stays the same.
             conn.execute(update(control).values(epoch=control.c.epoch + 1))
             conn.execute(update(control).values(epoch=control.c.epoch - 1))
@@ -88,14 +109,16 @@ class Store:
         Raises:
             StoreUnavailable: On entering or leaving; nothing was written.
         """
-        with self._database.writing() as conn:
-            yield Intake(conn)
+        with self.database.writing() as conn:
+            intake = Intake(conn)
+            yield intake
+            intake.finish()
 
     # Looking.
 
     def job(self, job_id: str) -> Job | None:
         """One job, or None when there is none with this id."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return queries.find_job(conn, job_id)
 
     def jobs(self, limit: int = 50, states: Collection[JobState] | None = None) -> list[Job]:
@@ -103,53 +126,53 @@ class Store:
         query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
         if states is not None:
             query = query.where(jobs.c.state.in_([state.value for state in states]))
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return [codec.job_from_row(row) for row in conn.execute(query).mappings()]
 
     def live_jobs(self) -> list[Job]:
         """Jobs with work left, oldest first."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return [codec.job_from_row(row) for row in conn.execute(queries.LIVE).mappings()]
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
         """A job's history in order, from the event after id ``after`` on."""
         query = select(job_events).where(job_events.c.job_id == job_id, job_events.c.id > after)
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             rows = conn.execute(query.order_by(job_events.c.id).limit(limit)).mappings()
             return [codec.event_from_row(row) for row in rows]
 
     def episode(self, episode_id: str) -> Episode | None:
         """One episode by our key, or None."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             row = conn.execute(select(episodes).where(episodes.c.id == episode_id)).mappings().first()
             return None if row is None else codec.episode_from_row(row)
 
     def episodes(self, limit: int = 50) -> list[Episode]:
         """Episodes, those heard of last first."""
         query = select(episodes).order_by(episodes.c.last_seen_at.desc()).limit(limit)
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return [codec.episode_from_row(row) for row in conn.execute(query).mappings()]
 
     def history(self, now: float, episode_id: str | None = None) -> History:
         """What decisions remember, all of one moment."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return queries.of_episode(conn, queries.read_history(conn, now), episode_id)
 
     def moves_since(self, since: float) -> list[Job]:
         """Moves that have succeeded since then, oldest first."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             return reports.moves_since(conn, since)
 
     def counts(self) -> dict[JobState, int]:
         """Jobs by state, every state with its number, 0 included."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             found = queries.numbers(conn, select(jobs.c.state, func.count()).group_by(jobs.c.state))
         return {state: found.get(state.value, 0) for state in JobState}
 
     def failure_counts(self) -> dict[Failure, int]:
         """Failed jobs by cause, every cause with its number, 0 included."""
         query = select(jobs.c.failure, func.count()).where(jobs.c.failure.is_not(None)).group_by(jobs.c.failure)
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             found = queries.numbers(conn, query)
         return {failure: found.get(failure.value, 0) for failure in Failure}
 
@@ -157,29 +180,37 @@ class Store:
 
     def pause(self, why: str, now: float) -> None:
         """Let no new work be accepted until `resume`."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             conn.execute(update(control).values(paused=why, paused_at=now))
+            queries.announce(conn)
 
     def resume(self, now: float) -> None:
         """End the pause; the operator's word also closes the breaker: failures before ``now`` no longer count."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             conn.execute(update(control).values(paused=None, paused_at=None, breaker_reset_at=now))
+            queries.announce(conn)
 
     def paused(self) -> str | None:
         """Why work is paused, or None."""
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             why: str | None = conn.execute(select(control.c.paused)).scalar_one()
             return why
 
+    def switches(self) -> Switches:
+        """Whether work is paused, and whether anything is new; one small read."""
+        with self.database.reading() as conn:
+            row = conn.execute(select(control.c.paused, control.c.changes)).one()
+            return Switches(row.paused, row.changes)
+
     def quarantine(self, node: str, why: str, now: float) -> None:
         """Let nobody try to wake the node any more; the newest cause replaces an older one."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             conn.execute(delete(quarantine).where(quarantine.c.node == node))
             conn.execute(insert(quarantine).values(node=node, why=why, since=now))
 
     def clear_quarantine(self, node: str, now: float) -> bool:
         """Trust the node again (a person said so, or it was seen online); whether it was in quarantine."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
             return conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0
 
@@ -188,16 +219,17 @@ class Store:
 
         A job that is over, or was asked before, is returned as it is; None when there is none with this id.
         """
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             return queries.request_cancel(conn, job_id, message, now)
 
     # The leader.
 
     def next_epoch(self) -> int:
         """Begin a new epoch of leadership: from now on `save` refuses every older one."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             conn.execute(update(control).values(epoch=control.c.epoch + 1))
             epoch: int = conn.execute(select(control.c.epoch)).scalar_one()
+            conn.execute(update(lease).values(epoch=epoch))
             return epoch
 
     def check_lead(self, epoch: int) -> None:
@@ -206,7 +238,7 @@ class Store:
         Raises:
             LeadershipLost: It is not.
         """
-        with self._database.reading() as conn:
+        with self.database.reading() as conn:
             newest = conn.execute(select(control.c.epoch)).scalar_one()
         if epoch != newest:
             raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch})")
@@ -223,7 +255,7 @@ class Store:
             ValueError: No such job, a transition that `actuator.policy.jobs.allowed` forbids, or contradicting fields.
         """
         queries.check(job)
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             newest = conn.execute(select(control.c.epoch)).scalar_one()
             if epoch != newest:
                 raise LeadershipLost(
@@ -254,5 +286,5 @@ class Store:
             LeadershipLost: The epoch is not the newest; nothing was written.
             ValueError: No move that has succeeded has this id.
         """
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             reports.complete(conn, job, epoch, message, detail)

@@ -1,4 +1,4 @@
-"""The tables, and the steps that bring an older database up to them.
+"""The tables as they are now; `migrations` makes them, and a test compares the two.
 
 Times are unix seconds. A job's columns are what is asked for by query; what only its steps read (order, checkpoint)
 is JSON. A job is live exactly while ``finished_at`` is null, which is what the unique index leans on.
@@ -12,7 +12,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
     Dialect,
     Double,
     ForeignKey,
@@ -23,20 +22,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
-    insert,
-    inspect,
     not_,
-    select,
-    update,
 )
 from sqlalchemy.types import TypeDecorator
 
-from actuator.errors import ConfigurationError
 from actuator.policy.orders import Action
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     # TypeDecorator takes a parameter for the type checker only.
     _TextDecorator = TypeDecorator[str]
 else:
@@ -54,9 +46,12 @@ class CleanText(_TextDecorator):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Replace on the way in."""
-        if value is None:
-            return None
-        return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return None if value is None else clean(str(value))
+
+
+def clean(text: str) -> str:
+    """The text as `CleanText` keeps it."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 METADATA = MetaData()
@@ -71,6 +66,15 @@ control = Table(
     Column("paused", CleanText),  # why, or null
     Column("paused_at", Double),
     Column("breaker_reset_at", Double),
+    Column("changes", Integer, nullable=False),  # grows with all that the leader should hear of
+)
+
+lease = Table(
+    "lease",  # one row
+    METADATA,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),  # whose it is
+    Column("until", Double, nullable=False),  # by the database's clock, which all replicas share
 )
 
 quarantine = Table(
@@ -147,67 +151,3 @@ Index(
 
 _moved = jobs.c.migrating_at.is_not(None)
 Index("moves_by_guest", jobs.c.vmid, jobs.c.finished_at, sqlite_where=_moved, postgresql_where=_moved)
-
-
-def _create(conn: Connection) -> None:
-    """Step 0 to 1. The release that changes a table freezes a copy of the present ones here and appends a step."""
-    METADATA.create_all(conn)
-    conn.execute(insert(schema_version).values(version=0))
-    conn.execute(insert(control).values(id=1, epoch=0))
-
-
-STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
-"""Step n leads from version n to n + 1; the newest version is their number."""
-
-
-def upgrade(conn: Connection) -> None:
-    """Bring the database to the newest version, all in the caller's transaction; does nothing when it is there.
-
-    Raises:
-        ConfigurationError: The database was written by a newer release, or by another program.
-    """
-    found = _version(conn)
-    if found > len(STEPS):
-        raise ConfigurationError(
-            f"the database has schema version {found}, this release knows up to {len(STEPS)}: a newer release wrote "
-            f"it; install that release again, or name another file under 'database'"
-        )
-    for step in STEPS[found:]:
-        step(conn)
-    conn.execute(update(schema_version).values(version=len(STEPS)))
-    if lacking := _lacking(conn):
-        raise _foreign(f"it lacks {', '.join(lacking)}")
-
-
-def _version(conn: Connection) -> int:
-    inspector = inspect(conn)
-    tables = inspector.get_table_names()
-    if not tables:
-        return 0
-    if schema_version.name not in tables:
-        raise _foreign(f"it holds {', '.join(tables)}")
-    columns = [column["name"] for column in inspector.get_columns(schema_version.name)]
-    found = conn.execute(select(schema_version.c.version)).scalars().all() if "version" in columns else []
-    if len(found) != 1 or not isinstance(found[0], int):
-        raise _foreign("its schema_version holds no version")
-    return found[0]
-
-
-def _lacking(conn: Connection) -> list[str]:
-    inspector = inspect(conn)
-    tables = inspector.get_table_names()
-    there = {
-        (table, column["name"])
-        for table in METADATA.tables
-        if table in tables
-        for column in inspector.get_columns(table)
-    }
-    ours = {(table.name, column.name) for table in METADATA.tables.values() for column in table.columns}
-    return [f"{table}.{column}" for table, column in sorted(ours - there)]
-
-
-def _foreign(why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the database was not made by wattshift-actuator or is damaged ({why}): name another file under 'database', "
-        f"or restore a backup"
-    )

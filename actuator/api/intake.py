@@ -76,6 +76,7 @@ class Intake:
         """
         now = self._clock()
         with self._store.intake() as tx:
+            tx.expect((alert.fingerprint, alert.starts_at) for alert in alerts)
             verdicts = [self._firing(tx, alert, now) if alert.firing else _resolved(tx, alert, now) for alert in alerts]
         for alert, verdict in zip(alerts, verdicts, strict=True):
             self._tell(verdict, alert.order, alertname=alert.alertname, firing=alert.firing)
@@ -105,7 +106,7 @@ class Intake:
     def _firing(self, tx: Transaction, alert: PowerAlert, now: float) -> Verdict:
         known = tx.episode(alert.fingerprint, alert.starts_at)
         episode_id = known.id if known else _new_id()
-        history = tx.history(now, episode_id=episode_id)
+        history = tx.history(now, episode_id=known.id if known else None)  # a new one has begun nothing
         decision = self._decide(alert, history, now=now, repeat=_heard(known))
         tx.put_episode(
             Episode(

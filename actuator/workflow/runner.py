@@ -1,7 +1,8 @@
 """The leader's loop: takes the live jobs from the store and lets them tick when they are due.
 
 Ticks of different jobs run side by side, those of one job never. What a job is lies in the store alone: the runner may
-die at any moment, and the next one goes on from the last checkpoint.
+die at any moment, and the next one goes on from the last checkpoint. One that loses the lead stands by for it again;
+what it has under way can write nothing any more, and asks for no migration.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from actuator.workflow.ticking import Ticker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actuator.adapters.leadership import Leadership
+    from actuator.adapters.leadership import Lead
     from actuator.adapters.proxmox import Proxmox
     from actuator.adapters.store import Store
     from actuator.adapters.waking import Waker
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _REFRESH_SECONDS = 5.0  # in case somebody forgot to notify
-_STORE_PAUSE_SECONDS = 2.0
-_STANDBY_SECONDS = 1.0
+_LOOK_SECONDS = 0.5  # what another process wrote is noticed by looking, and so is the loss of the lead
+_STORE_PAUSE_SECONDS = 1.0
+_STANDBY_SECONDS = 0.5
 _QUEUE_TICKS = 20
 """Queued jobs that may be told in one round what they wait for: a storm of alerts must not hold up those at work."""
 
@@ -58,7 +60,7 @@ class Runner:
         self,
         *,
         store: Store,
-        leadership: Leadership,
+        leadership: Lead,
         proxmox: Proxmox,
         waker: Waker,
         rules: Rules,
@@ -81,10 +83,12 @@ class Runner:
         self._busy: dict[str, Future[None]] = {}
         self._due: dict[str, float] = {}  # by time.monotonic()
         self._refreshed_at = 0.0
+        self._changes: int | None = None  # as of the newest refresh
+        self._led: int | None = None  # the epoch that was told of
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, or waits for the lead; not before start, after stop, or once the lead was lost."""
+        """Whether it runs, or waits for the lead; not before start, after stop, or after a defect."""
         return self._thread.is_alive() and not self._stopping.is_set()
 
     def start(self) -> None:
@@ -122,8 +126,6 @@ class Runner:
             while not self._stopping.is_set():
                 self._wake.clear()
                 self._wake.wait(self._round())
-        except LeadershipLost as error:
-            self._lose(error)
         except Exception:  # noqa: BLE001 - the last stop of a defect: logged, and seen as not alive
             _log.exception("runner.defect", advice="restart the actuator; the jobs go on from where they are")
             self._stopping.set()
@@ -136,12 +138,18 @@ class Runner:
             epoch = self._lead()
             if epoch is None:
                 return _STANDBY_SECONDS
-            if self._stale.is_set() or time.monotonic() - self._refreshed_at >= _REFRESH_SECONDS:
+            switches = self._store.switches()
+            due = time.monotonic() - self._refreshed_at >= _REFRESH_SECONDS
+            if due or self._stale.is_set() or switches.changes != self._changes:
                 self._stale.clear()
                 self._ticker.refresh()
-                self._refreshed_at = time.monotonic()
-            self._start_due(epoch)
+                self._refreshed_at, self._changes = time.monotonic(), switches.changes
+            self._start_due(epoch, switches.paused)
+        except LeadershipLost as error:
+            self._lose(self._led, str(error))
+            return _STANDBY_SECONDS
         except StoreUnavailable as error:
+            self._stale.set()  # what was written may have been written all the same
             _log.exception("runner.store_unavailable", error=str(error))
             return _STORE_PAUSE_SECONDS
         return self._pause()
@@ -149,15 +157,17 @@ class Runner:
     def _lead(self) -> int | None:
         """The epoch we lead in, taking the lead when it is free."""
         epoch = self._leadership.epoch
+        if self._led is not None and epoch != self._led:
+            self._lose(self._led, "its lease was not renewed, or its connection was lost")
         if epoch is None and (epoch := self._leadership.acquire()) is not None:
             self._ticker.refresh()
+            self._led = epoch
             self._observer.leading(True)  # noqa: FBT003 - its one meaning
             _log.info("runner.leads", epoch=epoch, jobs=len(self._ticker.live()))
         return epoch
 
-    def _start_due(self, epoch: int) -> None:
+    def _start_due(self, epoch: int, paused: str | None) -> None:
         now, queue_ticks = time.monotonic(), 0
-        paused = self._store.paused()
         jobs = self._ticker.live()
         with self._lock:
             self._due = {job.id: self._due.get(job.id, 0.0) for job in jobs}
@@ -179,20 +189,21 @@ class Runner:
     def _pause(self) -> float:
         with self._lock:
             due = [at for job_id, at in self._due.items() if job_id not in self._busy]
-        return max(0.0, min([_REFRESH_SECONDS, *(at - time.monotonic() for at in due if at > 0)]))
+        return max(0.0, min([_LOOK_SECONDS, *(at - time.monotonic() for at in due if at > 0)]))
 
     def _work_on(self, job_id: str, epoch: int) -> None:
         """Tick a job until it has to wait."""
         pause = 0.0
         try:
-            while pause == 0 and not self._stopping.is_set():
+            while pause == 0 and not self._stopping.is_set() and self._leadership.epoch == epoch:
                 job = self._store.job(job_id)
                 if job is None or not job.live:
                     break
                 pause = self._ticker.tick(job, epoch).after
         except LeadershipLost as error:
-            self._lose(error)
+            self._lose(epoch, str(error))
         except StoreUnavailable as error:
+            self._stale.set()
             _log.exception("runner.store_unavailable", job=job_id, error=str(error))
             pause = _STORE_PAUSE_SECONDS
         except Exception:  # noqa: BLE001 - one job's defect must not end the others
@@ -204,8 +215,14 @@ class Runner:
                 self._busy.pop(job_id, None)
             self._wake.set()
 
-    def _lose(self, error: LeadershipLost) -> None:
-        """Somebody else leads: stop at once and say so; the process should be restarted."""
-        _log.critical("runner.leadership_lost", error=str(error), advice="let only one actuator use this database")
-        self._stopping.set()
+    def _lose(self, epoch: int | None, why: str) -> None:
+        """Lead no more in this epoch, and say so once; standing by follows."""
+        with self._lock:
+            if epoch is None or epoch != self._led:
+                return  # told already, or a tick of long ago: we may lead again in a later epoch
+            self._led = None
+        if self._leadership.epoch == epoch:
+            self._leadership.release()
+        self._observer.leading(False)  # noqa: FBT003 - its one meaning
+        _log.warning("runner.leadership_lost", epoch=epoch, message=f"{why}; it stands by for the lead again")
         self._wake.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "systemd-sysusers": (("systemd-sysusers",), "systemd"),
     "mmdebstrap": (("mmdebstrap",), "mmdebstrap"),
     "lintian": (("lintian",), "lintian"),
+    "initdb": (("initdb",), "postgresql-15"),
+    "postgres": (("postgres",), "postgresql-15"),
     # What others measure the same with: make bench runs them beside the exporter.
     "node_exporter": (("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
     "ipmi_exporter": (("prometheus-ipmi-exporter", "ipmi_exporter"), "prometheus-ipmi-exporter"),
@@ -35,6 +38,8 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "webhook": (("webhook",), "webhook"),
     "wakeonlan": (("wakeonlan",), "wakeonlan"),
 }
+# Debian keeps several versions of it side by side, so its programs are not on PATH.
+_APART = "/usr/lib/postgresql/15/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Toolbox:
         """
         names, package = _TOOLS[name]
         for candidate in names:
-            found = shutil.which(candidate)
+            found = shutil.which(candidate, path=f"{os.environ.get('PATH', os.defpath)}:{_APART}")
             if found is not None:
                 return self._link(name, found)
         script = self.bin / name
@@ -94,7 +99,7 @@ class Toolbox:
 def _binary(unpacked: Path, names: tuple[str, ...]) -> Path:
     return next(
         path
-        for folder in ("usr/bin", "usr/sbin", "bin", "sbin")
+        for folder in ("usr/bin", "usr/sbin", "bin", "sbin", _APART.lstrip("/"))
         for name in names
         if (path := unpacked / folder / name).exists()
     )

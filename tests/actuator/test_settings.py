@@ -72,7 +72,7 @@ def test_safe_by_default(tmp_path: Path) -> None:
     assert settings.rules().mode is Mode.OBSERVE
     assert settings.listen_address == ("127.0.0.1", 19093)
     assert settings.rules().allowed_vmids == frozenset()
-    assert str(settings.database_file) == "/var/lib/wattshift/actuator.db"
+    assert settings.database == "sqlite:////var/lib/wattshift/actuator.db"
     assert settings.proxmox.hosts == ("pve.example:8006",)
     assert len(settings.cautions()) == 3  # observe, verify: false, no guests
 
@@ -94,7 +94,11 @@ def test_certificate_authority(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "key", "expected"),
     [
-        (lambda keys: keys.update(modus="act"), "unknown key 'modus'", "listen, mode, database, proxmox"),
+        (
+            lambda keys: keys.update(modus="act"),
+            "unknown key 'modus'",
+            "listen, mode, database, database_password_file, proxmox",
+        ),
         (
             lambda keys: keys["nodes"]["pve"].update(mac="x"),
             "nodes.pve: unknown key 'mac'",
@@ -156,6 +160,10 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys.update(database=keys["database"] + "?mode=ro"), "database: expected", "nothing behind '?'"),
         (lambda keys: keys["tokens"][0].update(name="a b"), "tokens.0.name: expected", "letters, digits"),
         (lambda keys: keys.update(database="sqlite:///actuator.db"), "database: expected a SQLite file", "absolute"),
+        (lambda keys: keys.update(database="mysql://db/x"), "database: expected a SQLite file", "or a PostgreSQL"),
+        (lambda keys: keys.update(database="postgresql://a:b@db/x"), "database: expected no password", "_file"),
+        (lambda keys: keys.update(database="postgresql://a@db"), "database: expected a database's name", ""),
+        (lambda keys: keys.update(database="postgresql://a@db:port/x"), "database: not a database URL", ""),
         (lambda keys: keys.update(listen="19093"), "listen: expected address and port", "found '19093'"),
         (lambda keys: keys.update(tokens=[]), "tokens: expected at least one", ""),
         (lambda keys: keys["tokens"].append(keys["tokens"][0]), "tokens: expected a name of its own", ""),
@@ -190,6 +198,35 @@ def test_a_secret_that_others_can_write(tmp_path: Path) -> None:
     [caution] = [caution for caution in settings.cautions() if caution not in before]
     assert caution.startswith("tokens.0.file: ")
     assert f"chmod o-w {tmp_path / 'alertmanager-token'}" in caution
+
+
+def with_server(keys: dict[str, Any]) -> None:
+    """A PostgreSQL database, with its password in a file."""
+    keys.update(database="postgresql://wattshift@db.example/wattshift", database_password_file="database-password")
+
+
+def test_the_database_password(tmp_path: Path) -> None:
+    """It comes from the environment, else from its file, else it is left to libpq; SQLite has none, which is said."""
+    (tmp_path / "database-password").write_text("a b=c\n")
+    path = tmp_path / "actuator.yml"
+    server, file = load(tmp_path, with_server), load(tmp_path, lambda keys: keys.update(database_password_file="x"))
+    environment = {"WATTSHIFT_DATABASE_PASSWORD": "from the environment"}
+
+    assert Credentials.read(server, {}, file=path).database_password == "a b=c"
+    assert Credentials.read(server, environment, file=path).database_password == "from the environment"
+    assert Credentials.read(file, environment, file=path).database_password is None
+    assert any("database_password_file is not read" in caution for caution in file.cautions())
+    assert not any("database_password_file" in caution for caution in server.cautions())
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines", "bell\a"])
+def test_a_database_password_that_cannot_be_one(tmp_path: Path, content: str) -> None:
+    """A file that holds something else is named, without what is in it."""
+    (tmp_path / "database-password").write_text(content)
+    with pytest.raises(ConfigurationError, match=r"database_password_file: .*expected a password on one line") as told:
+        Credentials.read(load(tmp_path, with_server), {}, file=tmp_path / "actuator.yml")
+
+    assert "lines" not in str(told.value)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

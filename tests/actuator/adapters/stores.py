@@ -1,4 +1,4 @@
-"""Stores on real SQLite files, and intakes as the webhook makes them."""
+"""Stores on real SQLite files and PostgreSQL schemas, and intakes as the webhook makes them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def url(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path, *, busy_seconds: float = 30.0) -> Iterator[Store]:
-    """A store on this file with its tables, closed in the end."""
-    store = Store.open(url(path), busy_seconds=busy_seconds)
+def opened(where: Path | str, *, busy_seconds: float = 30.0) -> Iterator[Store]:
+    """A store on this SQLite file, or the database of this URL, with its tables; closed in the end."""
+    store = Store.open(where if isinstance(where, str) else url(where), busy_seconds=busy_seconds)
     try:
         store.upgrade()
         yield store

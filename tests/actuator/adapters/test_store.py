@@ -16,16 +16,15 @@ from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, WAKE, job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from actuator.adapters.store import Store
     from actuator.policy.jobs import Job
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(database: str) -> Iterator[Store]:
     """A new store."""
-    with opened(tmp_path / "a.db") as opened_store:
+    with opened(database) as opened_store:
         yield opened_store
 
 
@@ -209,11 +208,11 @@ def test_history_tells_the_episodes_jobs(store: Store) -> None:
         assert [each.id for each in other.live_jobs] == ["d"]
 
 
-def test_pause_and_resume_survive_the_process(tmp_path: Path) -> None:
+def test_pause_and_resume_survive_the_process(database: str) -> None:
     """The kill switch stays where it was put, whatever is restarted."""
-    with opened(tmp_path / "a.db") as store:
+    with opened(database) as store:
         store.pause("rack work", NOW)
-    with opened(tmp_path / "a.db") as store:
+    with opened(database) as store:
         assert (store.paused(), store.history(NOW).paused) == ("rack work", "rack work")
         store.resume(NOW)
         assert (store.paused(), store.history(NOW).paused) == (None, None)

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from actuator.adapters.database import open_engine
+from actuator.adapters.migrations import STEPS
 from actuator.adapters.store import Store
-from actuator.adapters.tables import STEPS
 from actuator.errors import ConfigurationError, StoreUnavailable
 from tests.actuator.adapters.stores import add, elsewhere, opened, url
 from tests.actuator.policy.samples import ANY_GUEST, NOW, job
@@ -31,17 +31,17 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (
-            "postgresql://me:hunter2@db/wattshift",
-            "postgresql is not supported yet; expected a file, such as sqlite:////",
-        ),
+        ("mysql://me:hunter2@db/wattshift", "mysql is not supported; expected a file, such as sqlite:////"),
+        ("postgresql://me:hunter2@db/wattshift", "expected no password in the URL: put it into a file"),
+        ("postgresql://me@db/wattshift?password=hunter2", "expected no password in the URL: put it into a file"),
+        ("postgresql://me@db", "expected a database's name, such as postgresql://"),
         ("me:hunter2@wattshift", "not a database URL; expected a file, such as sqlite:////"),
         ("", "not a database URL"),
         ("sqlite://", "nothing in memory survives a restart; expected a file"),
         ("sqlite:///:memory:", "nothing in memory survives a restart; expected a file"),
     ],
 )
-def test_an_address_that_is_no_sqlite_file_is_a_configuration_error(address: str, words: str) -> None:
+def test_an_address_of_neither_kind_is_a_configuration_error(address: str, words: str) -> None:
     """The sentence names the key and what is expected, and never repeats a password."""
     with pytest.raises(ConfigurationError) as refused:
         Store.open(address)
@@ -102,7 +102,7 @@ def test_a_database_of_another_program_is_refused_at_start(tmp_path: Path, table
     store = Store.open(url(tmp_path / "a.db"))
 
     with pytest.raises(
-        ConfigurationError, match=r"not made by wattshift-actuator .*: name another file under 'database'"
+        ConfigurationError, match=r"not made by wattshift-actuator .*: name another one under 'database'"
     ):
         store.upgrade()
 
@@ -118,7 +118,7 @@ def test_a_database_that_lost_a_table_is_refused_at_start(path: Path) -> None:
         other.execute("ALTER TABLE quarantine DROP COLUMN why")
     store = Store.open(url(path))
 
-    with pytest.raises(ConfigurationError, match=r"lacks job_events\.at, .*quarantine\.why\)"):
+    with pytest.raises(ConfigurationError, match=r"lacks job_events\)"):
         store.upgrade()
     store.close()
 
