@@ -14,14 +14,18 @@ from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket
 from actuator.api import application
+from actuator.api.gate import Gate
 from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.metrics import Metrics
+from actuator.reload import Reloader
+from actuator.tls import Exchangeable
 from actuator.workflow.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -33,8 +37,23 @@ log = structlog.get_logger(__name__)
 _LAST_TICK_SECONDS = 10.0
 
 
-def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
+def create_app(
+    settings: Settings,
+    credentials: Credentials,
+    *,
+    file: Path,
+    read: Callable[[], tuple[Settings, Credentials]],
+) -> FastAPI:
     """Wire the actuator; its runner starts and stops with the application's lifespan.
+
+    The application's state has ``reload``, which takes a name and reads the configuration again, and ``tls``, the
+    listener's `actuator.tls.Exchangeable`, or None.
+
+    Args:
+        settings: As the file says.
+        credentials: As its files say.
+        file: The configuration file, for messages.
+        read: Reads both anew.
 
     Raises:
         ConfigurationError: a newer release wrote the database.
@@ -69,15 +88,32 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
             log.info("actuator.stopped")
 
     intake = Intake(store, settings.rules(), clock=time.time, decided=metrics.decided, notify=runner.notify)
+    gate = Gate(credentials.tokens, clock=time.monotonic, open_probes=settings.web.open_probes)
+    tls = None if credentials.tls is None else Exchangeable.of(credentials.tls)
+
+    def adopt(settings: Settings, credentials: Credentials) -> None:
+        rules = settings.rules()
+        intake.adopt(rules)
+        runner.adopt(rules, settings.step_timing())
+        gate.tokens, gate.open_probes = credentials.tokens, settings.web.open_probes
+        if tls is not None and credentials.tls is not None:
+            tls.present = credentials.tls
+
+    reloader = Reloader(
+        file=file, settings=settings, credentials=credentials, read=read, adopt=adopt, store=store, clock=time.time
+    )
     services = Services(
         store=store,
         intake=intake,
-        tokens=credentials.tokens,
+        gate=gate,
         refusals=Refusals(metrics.request_refused, clock=time.monotonic),
         registry=metrics.registry,
         worker=runner,
         leading=lambda: leadership.epoch is not None,
         clock=time.time,
-        mode=settings.mode,
+        mode=lambda: reloader.settings.mode,
+        reload=reloader.reload,
     )
-    return application.build(services, lifespan=lifespan)
+    app = application.build(services, lifespan=lifespan)
+    app.state.reload, app.state.tls = reloader.reload, tls
+    return app

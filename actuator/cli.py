@@ -1,4 +1,4 @@
-"""The command line: ``wattshift-actuator serve | check-config``.
+"""The command line: ``wattshift-actuator serve | check-config | hash-token``.
 
 Exit status: 0 after a clean stop, 1 when something outside is in the way (the address, the database), 2 when the
 configuration or the command line is wrong, said before anything listens.
@@ -19,11 +19,12 @@ import structlog
 import uvicorn
 from prometheus_client import disable_created_metrics
 
-from actuator import logs
+from actuator import hangup, logs
 from actuator.app import create_app
-from actuator.connections import MAX_CONNECTIONS, Impatient
+from actuator.connections import MAX_CONNECTIONS, PROMPT_LOOP, Impatient
 from actuator.credentials import Credentials
 from actuator.errors import ConfigurationError, StoreUnavailable
+from actuator.hash_token import hash_token
 from actuator.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,14 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, YAML")
+    does = "read a token from standard input and print the form in which a token file may hold it"
+    commands.add_parser("hash-token", help=does, description=does)
     parsed = parser.parse_args(arguments)
     try:
-        settings = Settings.load(parsed.config)
-        credentials = Credentials.read(settings, os.environ, file=parsed.config)
-        return _serve(settings, credentials) if parsed.command == "serve" else _check(parsed.config, settings)
+        if parsed.command == "hash-token":
+            return hash_token(sys.stdin, sys.stdout)
+        settings, credentials = _read(parsed.config)
+        if parsed.command == "serve":
+            return _serve(parsed.config, settings, credentials)
+        return _check(parsed.config, settings)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return _MISCONFIGURED
+
+
+def _read(path: Path) -> tuple[Settings, Credentials]:
+    settings = Settings.load(path)
+    return settings, Credentials.read(settings, os.environ, file=path)
 
 
 def _check(path: Path, settings: Settings) -> int:
@@ -68,7 +79,8 @@ def _check(path: Path, settings: Settings) -> int:
     return 0
 
 
-def _serve(settings: Settings, credentials: Credentials) -> int:
+def _serve(path: Path, settings: Settings, credentials: Credentials) -> int:
+    hangup.ignore()
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server takes signals while it runs and hands them back once it has stopped; this is who gets them.
         signal.signal(number, _leave)
@@ -83,13 +95,17 @@ def _serve(settings: Settings, credentials: Credentials) -> int:
         return _FAILED
     with listener:
         try:
-            app = create_app(settings, credentials)
+            app = create_app(settings, credentials, file=path, read=lambda: _read(path))
         except StoreUnavailable as error:
             log.error("actuator.no_database", message=str(error))  # noqa: TRY400 - a sentence is enough
             return _FAILED
+        hangup.obey(app.state.reload)
+        tls = app.state.tls
         options = uvicorn.Config(
             app,
             http=Impatient,
+            loop=PROMPT_LOOP,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
             limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
             access_log=False,

@@ -9,7 +9,7 @@ import re
 import ssl
 import stat
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from actuator.auth import Scope
 from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
 
 PROXMOX_PORT: Final = 8006
@@ -261,9 +262,50 @@ class TokenSection(Section):
     """An entry of ``tokens``: one caller that is let in.
 
     Attributes:
-        name: How it appears in jobs and logs.
-        file: Holds the token.
+        name: How it appears in jobs, logs and the audit.
+        file: Holds the token, plain or hashed, or several, a line each.
+        scopes: What it is good for; see `actuator.auth.Scope`.
     """
 
     name: Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]
     file: FileName
+    scopes: frozenset[Scope]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_for(cls, data: Any) -> Any:
+        # Nobody is to find out from a 403 at night what a default was, nor to hand out more than was meant.
+        if isinstance(data, dict) and not data.get("scopes"):
+            raise ValueError(
+                "expected 'scopes': [alert] for Alertmanager, which then may post alerts and nothing else, "
+                "[read] for whoever only looks, [operate] for whoever also orders, cancels, pauses and reloads"
+            )
+        return data
+
+
+class WebSection(Section):
+    """Key ``web``: how the listener speaks.
+
+    Attributes:
+        cert_file: Its certificate, and those between it and the authority, PEM; absent means plain HTTP.
+        key_file: The certificate's key, PEM, without a passphrase.
+        client_ca_file: The authority that vouches for clients; absent means that no client is asked for a certificate.
+        client_certificate: Whether a client without one is turned away; one that vouches for nothing always is.
+        open_probes: Whether /metrics, /-/healthy and /-/ready answer without a token; else they take the scope read.
+    """
+
+    cert_file: FileName | None = None
+    key_file: FileName | None = None
+    client_ca_file: FileName | None = None
+    client_certificate: Literal["required", "optional"] = "required"
+    open_probes: Annotated[bool, Field(strict=True)] = True
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("expected both 'cert_file' and 'key_file', or neither for plain HTTP")
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ValueError(
+                "expected 'cert_file' and 'key_file' beside 'client_ca_file': clients show theirs over TLS"
+            )
+        return self

@@ -23,6 +23,7 @@ from actuator.sections import (
     Section,
     TimingSection,
     TokenSection,
+    WebSection,
     address,
 )
 from actuator.workflow.timing import Timing
@@ -44,6 +45,7 @@ class Settings(Section):
         timing: Deadlines, by the names and with the defaults of `actuator.workflow.timing.Timing`; the boot timeout of
             a single node stands with the node.
         tokens: Callers that are let in.
+        web: How the listener speaks.
     """
 
     listen: Annotated[str, address(None)] = "127.0.0.1:19093"
@@ -55,6 +57,7 @@ class Settings(Section):
     limits: LimitsSection = LimitsSection()
     timing: TimingSection = TimingSection()
     tokens: Annotated[tuple[TokenSection, ...], Field(min_length=1)]
+    web: WebSection = WebSection()
 
     @field_validator("database")
     @classmethod
@@ -163,13 +166,14 @@ class Settings(Section):
         if not self.guests.vmids and self.guests.tag is None:
             found.append("guests is empty: no guest may be moved; give guests.vmids or guests.tag")
         return found + [
-            f"{key}: everybody on this machine can write {file} and so choose the token: chmod o-w {file}"
+            f"{key}: everybody on this machine can write {file} and so choose the secret: chmod o-w {file}"
             for key, file in self._secret_files()
             if _others_can_write(file)
         ]
 
     def _secret_files(self) -> list[tuple[str, Path]]:
         files = [(f"tokens.{index}.file", token.file) for index, token in enumerate(self.tokens)]
+        files += [("web.key_file", self.web.key_file)] if self.web.key_file else []
         return files if self.proxmox.token_file is None else [("proxmox.token_file", self.proxmox.token_file), *files]
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from actuator.adapters import codec, queries
+from actuator.adapters import audit, codec, queries
 from actuator.adapters.tables import episodes, jobs
 from actuator.policy.jobs import JobState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from actuator.policy.audit import AuditEntry
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job
@@ -69,6 +72,10 @@ class Intake:
             now, history = self._history
             # One that is over may be a move or a failure, which are counted by query.
             self._history = (now, replace(history, live_jobs=(*history.live_jobs, job))) if job.live else None
+
+    def record(self, entries: Iterable[AuditEntry]) -> None:
+        """Write lines of the audit."""
+        audit.add(self._conn, entries)
 
     def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
         """Ask the episode's jobs to stop for which no migration was asked yet; returns the ids of those newly asked."""

@@ -137,6 +137,20 @@ job_events = Table(
     sqlite_autoincrement=True,  # an id never comes twice, whatever is deleted one day
 )
 
+audit = Table(
+    "audit",  # what is in no job's history; see `actuator.adapters.audit`
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("event", CleanText, nullable=False),
+    Column("requested_by", CleanText, nullable=False),
+    Column("message", CleanText, nullable=False),
+    Column("reason", CleanText),
+    Column("job_id", CleanText),
+    Column("facts_json", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # A dry run never touches the guest, so it neither blocks nor is blocked.
 _occupies_guest = and_(
     jobs.c.finished_at.is_(None), jobs.c.action == Action.MIGRATE.value, not_(jobs.c.dry_run), jobs.c.vmid.is_not(None)
@@ -156,7 +170,12 @@ def _create(conn: Connection) -> None:
     conn.execute(insert(control).values(id=1, epoch=0))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _add_audit(conn: Connection) -> None:
+    """Step 1 to 2."""
+    audit.create(conn, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_audit)
 """Step n leads from version n to n + 1; the newest version is their number."""
 
 

@@ -21,6 +21,14 @@ Model = TypeVar("Model", bound=BaseModel)
 CLOSE: Final = {"Connection": "close"}
 """What is left of a body that nobody read must not be taken for the next request."""
 
+_ENDINGS: Final = {
+    400: "The connection broke before the body was complete.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+}
+_PROBLEM: Final = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
@@ -58,11 +66,12 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the part of the OpenAPI document that describes such a body."""
+    """Return the part of the OpenAPI document that describes such a body, and how a call may end on its account."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, definitions)}}}
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, definitions)}}},
+        "responses": {str(status): {"description": why, **_PROBLEM} for status, why in _ENDINGS.items()},
     }
 
 

@@ -34,7 +34,7 @@ class EventView(BaseModel):
     @classmethod
     def of(cls, event: JobEvent) -> Self:
         """Show this event."""
-        return cls(id=event.id, at=_utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
+        return cls(id=event.id, at=utc(event.at), state=event.state, message=event.message, detail=dict(event.detail))
 
 
 class JobView(BaseModel):
@@ -109,9 +109,9 @@ class EpisodeView(BaseModel):
         return cls(
             id=episode.id,
             alertname=episode.alertname,
-            starts_at=_utc(episode.starts_at),
-            last_seen_at=_utc(episode.last_seen_at),
-            resolved_at=None if episode.resolved_at is None else _utc(episode.resolved_at),
+            starts_at=utc(episode.starts_at),
+            last_seen_at=utc(episode.last_seen_at),
+            resolved_at=None if episode.resolved_at is None else utc(episode.resolved_at),
         )
 
 
@@ -153,12 +153,12 @@ def _shown(job: Job) -> dict[str, Any]:
         "progress": job.checkpoint.progress,
         "outcome": job.checkpoint.outcome,
         "cancel_requested": job.cancel_requested,
-        "created_at": _utc(job.created_at),
-        "updated_at": _utc(job.updated_at),
-        "finished_at": None if job.finished_at is None else _utc(job.finished_at),
+        "created_at": utc(job.created_at),
+        "updated_at": utc(job.updated_at),
+        "finished_at": None if job.finished_at is None else utc(job.finished_at),
     }
 
 
-def _utc(unix: float) -> datetime:
-    # Bounded, so that no number in the database keeps a job from being shown.
+def utc(unix: float) -> datetime:
+    """Show a time; bounded, so that no number in the database keeps a job from being shown."""
     return datetime.fromtimestamp(min(max(unix, _FIRST_SECOND), _LAST_SECOND), UTC)
