@@ -71,13 +71,16 @@ async def visitor(
     return _enter(request, services, token, Scope.READ, challenge=_BASIC_CHALLENGE)
 
 
-async def probe(request: Request, services: Wired, credentials: _Bearer) -> None:
+async def probe(request: Request, services: Wired) -> None:
     """Let in probes and scrapers: everybody, unless the configuration says otherwise.
+
+    The OpenAPI document does not ask for a token here, since as a rule none is needed.
 
     Raises:
         Refused: 401, 403 or 429.
     """
     if not services.gate.open_probes:
+        credentials = await _bearer(request)
         token = credentials.credentials if credentials else None
         _enter(request, services, token, Scope.READ, challenge=_BEARER_CHALLENGE)
 

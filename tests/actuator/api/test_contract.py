@@ -1,0 +1,63 @@
+"""Our own OpenAPI document, held against the application by schemathesis: it tells of every answer that there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.actuator.api.test_jobs import begin
+from tests.actuator.api.world import TOKEN
+
+if TYPE_CHECKING:
+    from tests.actuator.api.world import World
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+
+
+def test_every_answer_is_documented(world: World) -> None:
+    """Whatever is sent to any call, well formed or not, the answer is no 500, and one that the document tells of."""
+    begin(world)
+    operations = []
+    for found in schemathesis.openapi.from_asgi("/openapi.json", world.app).get_all_operations():
+        assert isinstance(found, Ok), found
+        operations.append(found.ok())
+    cases = [
+        operation.as_strategy(generation_mode=mode)
+        for operation in operations
+        for mode in schemathesis.GenerationMode  # what its schema allows, and what it does not
+    ]
+    tried = set()
+
+    @settings(
+        max_examples=150,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(*cases))
+    def holds(case: schemathesis.Case[Any]) -> None:
+        tried.add((case.method, case.path))
+        case.call_and_validate(headers={"Authorization": f"Bearer {TOKEN}"}, checks=CHECKS)
+
+    holds()
+
+    assert len(tried) == len(operations) >= 13
