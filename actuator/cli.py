@@ -109,6 +109,7 @@ def _serve(path: Path, settings: Settings, credentials: Credentials) -> int:
             limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
             access_log=False,
+            server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )

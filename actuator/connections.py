@@ -28,10 +28,12 @@ PROMPT_LOOP: Final = "actuator.connections:PromptLoop"
 class PromptLoop(asyncio.SelectorEventLoop):
     """asyncio's loop, with as little patience for a TLS handshake as for a head; by itself it waits a minute."""
 
+    handshake_seconds = _HEAD_SECONDS
+
     async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
         """Listen."""
         if named.get("ssl") is not None:
-            named.setdefault("ssl_handshake_timeout", _HEAD_SECONDS)
+            named.setdefault("ssl_handshake_timeout", self.handshake_seconds)
         return await super().create_server(*arguments, **named)
 
 
