@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from actuator.adapters.database import Database
 
 _PAGE = 500
-_FACTS = ("action", "node", "vmid", "target_node", "fingerprint", "alertname")
+_FACTS = ("action", "node", "vmid", "target_node", "dry_run", "fingerprint", "alertname")
 
 _ENTRIES = (
     select(audit)
@@ -132,5 +132,6 @@ def _step(row: RowMapping) -> AuditEntry:
         node=row["source"] or order.node,
         vmid=row["vmid"] or order.vmid,
         target_node=row["target"] or order.target_node,
+        dry_run=order.dry_run,
         detail=json.loads(row["detail_json"]),
     )

@@ -41,6 +41,7 @@ class AuditLine(BaseModel):
         node: The source, or the node to wake.
         vmid: The guest.
         target_node: Where to.
+        dry_run: Whether it was to be decided only.
         fingerprint: The alert's.
         alertname: The alert's.
         detail: Further facts.
@@ -58,6 +59,7 @@ class AuditLine(BaseModel):
     node: str | None
     vmid: int | None
     target_node: str | None
+    dry_run: bool | None
     fingerprint: str | None
     alertname: str | None
     detail: dict[str, Any]

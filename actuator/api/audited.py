@@ -59,7 +59,6 @@ def about_order(order: Order, verdict: Verdict, *, now: float) -> list[AuditEntr
             verdict.message,
             reason=verdict.reason,
             job_id=verdict.job_id,
-            detail={"dry_run": order.dry_run},
             **_asked(order),
         )
     ]
@@ -68,4 +67,10 @@ def about_order(order: Order, verdict: Verdict, *, now: float) -> list[AuditEntr
 def _asked(order: Order | None) -> dict[str, Any]:
     if order is None:
         return {}
-    return {"action": order.action, "node": order.node, "vmid": order.vmid, "target_node": order.target_node}
+    return {
+        "action": order.action,
+        "node": order.node,
+        "vmid": order.vmid,
+        "target_node": order.target_node,
+        "dry_run": order.dry_run,
+    }

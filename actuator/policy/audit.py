@@ -45,6 +45,7 @@ class AuditEntry:
         node: The source, or the node to wake.
         vmid: The guest.
         target_node: Where to.
+        dry_run: Whether it was to be decided only.
         fingerprint: The alert's.
         alertname: The alert's.
         detail: Further facts, JSON-able.
@@ -62,6 +63,7 @@ class AuditEntry:
     node: str | None = None
     vmid: int | None = None
     target_node: str | None = None
+    dry_run: bool | None = None
     fingerprint: str | None = None
     alertname: str | None = None
     detail: Mapping[str, object] = field(default_factory=dict)

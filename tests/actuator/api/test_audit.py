@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +84,7 @@ def test_what_was_refused_is_kept(world: World) -> None:
     order, alert = exported(world)
 
     assert (order["event"], order["reason"], order["vmid"]) == ("order_refused", "guest_not_allowed", 999)
-    assert (order["requested_by"], order["detail"]) == ("alertmanager", {"dry_run": True})
+    assert (order["requested_by"], order["dry_run"], alert["dry_run"]) == ("alertmanager", True, None)
     assert (alert["event"], alert["reason"], alert["requested_by"]) == (
         "alert_decided",
         "unknown_action",
@@ -186,6 +188,19 @@ def test_without_the_database(world: World) -> None:
     world.break_database()
 
     assert world.client.get("/api/v1/audit").status_code == 503
+
+
+def test_a_database_without_the_audit_gets_it(world: World) -> None:
+    """What the first release wrote is brought up, and its jobs are told with everything since."""
+    begin(world)
+    with closing(sqlite3.connect(world.database, isolation_level=None)) as other:
+        other.execute("DROP TABLE audit")
+        other.execute("UPDATE schema_version SET version = 1")
+    world.store.upgrade()
+    world.now += 1
+    world.client.post("/api/v1/resume")
+
+    assert [line["event"] for line in exported(world)] == ["job", "resumed"]
 
 
 def test_an_action_without_its_line_does_not_happen(world: World) -> None:
