@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel
 
 from actuator.api.access import caller
+from actuator.api.body import schema_of
 from actuator.api.services import Wired
 from actuator.api.views import utc
 from actuator.policy.audit import AuditEntry, AuditEvent
@@ -74,7 +75,7 @@ class AuditLine(BaseModel):
 @router.get(
     "/audit",
     response_class=StreamingResponse,
-    responses={200: {"content": {_TYPE: {"schema": AuditLine.model_json_schema()}}, "description": "A line an event."}},
+    responses={200: {"content": {_TYPE: {"schema": schema_of(AuditLine)}}, "description": "A line an event."}},
 )
 def export_audit(
     services: Wired,

@@ -67,12 +67,18 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
     """Return the part of the OpenAPI document that describes such a body, and how a call may end on its account."""
-    schema = model.model_json_schema()
-    definitions = schema.pop("$defs", {})
     return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, definitions)}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(model)}}},
         "responses": {str(status): {"description": why, **_PROBLEM} for status, why in _ENDINGS.items()},
     }
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a model's schema, with everything that it refers to written out where it stands."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    whole: dict[str, Any] = _inlined(schema, definitions)
+    return whole
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:

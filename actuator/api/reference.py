@@ -87,6 +87,10 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
         shapes = " ".join(f"<code>{_short(content['schema'])}</code>" for content in _contents(answer))
         yield f"<tr><td>{escape(status)}</td><td>{escape(answer.get('description', ''))}</td><td>{shapes}</td></tr>"
     yield "</table>"
+    for answer in operation["responses"].values():
+        for schema in (content["schema"] for content in _contents(answer)):
+            if "properties" in schema:
+                yield f"<h3>{escape(schema['title'])}</h3><pre>{_long(schema)}</pre>"
 
 
 def _contents(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -109,6 +113,8 @@ def _short(schema: dict[str, Any]) -> str:
     if (reference := schema.get("$ref")) is not None:
         name = escape(reference.rpartition("/")[2])
         return f'<a href="#{name}">{name}</a>'
+    if "properties" in schema:
+        return escape(schema["title"])
     return escape(json.dumps({key: value for key, value in schema.items() if key not in {"title", "description"}}))
 
 

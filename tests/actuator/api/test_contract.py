@@ -29,6 +29,22 @@ CHECKS = [
 ]
 
 
+def references(node: Any) -> set[str]:
+    """Every reference within a document."""
+    if isinstance(node, list):
+        return set().union(*(references(item) for item in node))
+    if not isinstance(node, dict):
+        return set()
+    return {value for key, value in node.items() if key == "$ref"} | references(list(node.values()))
+
+
+def test_no_reference_leads_nowhere(world: World) -> None:
+    """Whatever the document refers to is in it."""
+    document = world.app.openapi()
+
+    assert references(document) <= {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+
 def test_every_answer_is_documented(world: World) -> None:
     """Whatever is sent to any call, well formed or not, the answer is no 500, and one that the document tells of."""
     begin(world)
