@@ -107,6 +107,15 @@ def test_a_scope_can_be_taken_away(site: Site) -> None:
     assert (wide, site.actuator.call("POST", "/api/v1/resume", token=NEW_TOKEN)[0]) == (200, 403)
 
 
+def test_probes_can_be_closed(site: Site) -> None:
+    """Whether probes take a token is taken over as well."""
+    status, answer = site.reload(web={"open_probes": False})
+
+    assert (status, answer) == (200, {"changed": ["web.open_probes"]})
+    assert site.actuator.call("GET", "/-/ready", token="nobody's")[0] == 401
+    assert site.mode() == "observe"
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
