@@ -23,9 +23,9 @@ from actuator.sections import (
     Section,
     TimingSection,
     TokenSection,
-    WebSection,
     address,
 )
+from actuator.web_section import WebSection
 from actuator.workflow.timing import Timing
 
 _MIB = 1024 * 1024

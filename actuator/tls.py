@@ -11,7 +11,7 @@ from actuator.sections import regular_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from actuator.sections import WebSection
+    from actuator.web_section import WebSection
 
 
 def server_context(web: WebSection, file: Path) -> ssl.SSLContext | None:

@@ -9,7 +9,7 @@ from actuator.api.audit import AuditLine
 from actuator.auth import Scope
 from actuator.policy.audit import AuditEvent
 from actuator.reload import RELOADABLE
-from actuator.sections import WebSection
+from actuator.web_section import WebSection
 from deploy.lab.plans import ACTUATOR_TOKEN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "actuator-access.md").read_text()

@@ -10,8 +10,8 @@ import pytest
 import trustme
 
 from actuator.errors import ConfigurationError
-from actuator.sections import WebSection
 from actuator.tls import server_context
+from actuator.web_section import WebSection
 from tests.actuator.configuration import configuration, written
 from tests.actuator.test_cli import running
 
