@@ -16,19 +16,23 @@ from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
 from actuator.adapters.waking import MagicPacket
 from actuator.api import application
+from actuator.api.gate import Gate
 from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.metrics import Metrics
 from actuator.monitoring import prometheus_access
 from actuator.policy.power import Power
+from actuator.reload import Reloader
+from actuator.tls import Exchangeable
 from actuator.workflow.follow_up import FollowUp
 from actuator.workflow.means import Means
 from actuator.workflow.planning import plan
 from actuator.workflow.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from fastapi import FastAPI
 
@@ -41,8 +45,23 @@ _LAST_TICK_SECONDS = 10.0
 _LAST_LOOK_SECONDS = 1.0  # a second look that is left stays due
 
 
-def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
+def create_app(
+    settings: Settings,
+    credentials: Credentials,
+    *,
+    file: Path,
+    read: Callable[[], tuple[Settings, Credentials]],
+) -> FastAPI:
     """Wire the actuator; its runner starts and stops with the application's lifespan.
+
+    The application's state has ``reload``, which takes a name and reads the configuration again, and ``tls``, the
+    listener's `actuator.tls.Exchangeable`, or None.
+
+    Args:
+        settings: As the file says.
+        credentials: As its files say.
+        file: The configuration file, for messages.
+        read: Reads both anew.
 
     Raises:
         ConfigurationError: a newer release wrote the database, or a file for Prometheus cannot be read.
@@ -83,21 +102,42 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
             log.info("actuator.stopped")
 
     intake = Intake(store, settings.rules(), clock=time.time, decided=metrics.decided, notify=runner.notify)
-    means = Means(proxmox, MagicPacket(settings.wake_targets()), store, settings.rules(), settings.step_timing(), power)
     aside = Aside("look")
+    gate = Gate(credentials.tokens, clock=time.monotonic, open_probes=settings.web.open_probes)
+    tls = None if credentials.tls is None else Exchangeable.of(credentials.tls)
+
+    def adopt(settings: Settings, credentials: Credentials) -> None:
+        rules = settings.rules()
+        intake.adopt(rules)
+        runner.adopt(rules, settings.step_timing())
+        gate.tokens, gate.open_probes = credentials.tokens, settings.web.open_probes
+        if tls is not None and credentials.tls is not None:
+            tls.present = credentials.tls
+
+    reloader = Reloader(
+        file=file, settings=settings, credentials=credentials, read=read, adopt=adopt, store=store, clock=time.time
+    )
+
+    def means() -> Means:
+        present = reloader.settings
+        return Means(proxmox, waker, store, present.rules(), present.step_timing(), power)
+
     services = Services(
         store=store,
         intake=intake,
-        tokens=credentials.tokens,
+        gate=gate,
         refusals=Refusals(metrics.request_refused, clock=time.monotonic),
         registry=metrics.registry,
         worker=runner,
         leading=lambda: leadership.epoch is not None,
         clock=time.time,
-        mode=settings.mode,
-        rules=settings.rules,
+        mode=lambda: reloader.settings.mode,
+        reload=reloader.reload,
+        rules=lambda: reloader.settings.rules(),
         look=lambda: aside.ask(proxmox.cluster),
-        plan=lambda order: aside.ask(lambda: plan(order, means, time.time())),
+        plan=lambda order: aside.ask(lambda: plan(order, means(), time.time())),
         power=power,
     )
-    return application.build(services, lifespan=lifespan)
+    app = application.build(services, lifespan=lifespan)
+    app.state.reload, app.state.tls = reloader.reload, tls
+    return app

@@ -2,18 +2,17 @@
 
 uvicorn by itself limits only how long a connection idles after an answer, so a caller that opens connections and sends
 nothing, or half a request's head, would hold them for ever, and in the end all that the process may have. What follows
-a head has its own limit: see `actuator.api.body`.
+a head has its own limit: see `actuator.api.body`. With TLS the same goes for the handshake before.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
-    import asyncio
-
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -21,6 +20,21 @@ MAX_CONNECTIONS: Final = 4096
 """Beyond these, requests are answered 503 at once; well under ``LimitNOFILE`` of the service."""
 
 _HEAD_SECONDS = 10.0
+
+PROMPT_LOOP: Final = "actuator.connections:PromptLoop"
+"""How uvicorn is told of `PromptLoop`."""
+
+
+class PromptLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop, with as little patience for a TLS handshake as for a head; by itself it waits a minute."""
+
+    handshake_seconds = _HEAD_SECONDS
+
+    async def create_server(self, *arguments: Any, **named: Any) -> asyncio.Server:
+        """Listen."""
+        if named.get("ssl") is not None:
+            named.setdefault("ssl_handshake_timeout", self.handshake_seconds)
+        return await super().create_server(*arguments, **named)
 
 
 class Impatient(H11Protocol):

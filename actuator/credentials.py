@@ -1,8 +1,12 @@
 """The secrets: read from files or the environment, held in memory, never shown.
 
 The Proxmox token's secret comes from the environment variable `WATTSHIFT_PROXMOX_TOKEN`, which wins, or from
-``proxmox.token_file``; the callers' tokens from the files under ``tokens``; PostgreSQL's password from
-`WATTSHIFT_DATABASE_PASSWORD`, which wins, or from ``database_password_file``, or by libpq's own ways (``~/.pgpass``).
+``proxmox.token_file``; the callers' tokens from the files under ``tokens``; the listener's key from ``web.key_file``;
+PostgreSQL's password from `WATTSHIFT_DATABASE_PASSWORD`, which wins, or from ``database_password_file``, or by libpq's
+own ways (``~/.pgpass``).
+
+A caller's file holds a token a line, each plain or hashed. One is enough; a second is how a token is replaced: write
+the new one into a second line, reload, let the caller use it, remove the first line, reload.
 """
 
 from __future__ import annotations
@@ -10,11 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from actuator.auth import Tokens
+from actuator import tls
+from actuator.auth import HASHED, Holder, Tokens, digest_of
 from actuator.errors import ConfigurationError
 from actuator.sections import regular_file
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 PROXMOX_TOKEN: Final = "WATTSHIFT_PROXMOX_TOKEN"  # noqa: S105 - the name of a variable, not its content
 DATABASE_PASSWORD: Final = "WATTSHIFT_DATABASE_PASSWORD"  # noqa: S105 - the same
 _SHORTEST_TOKEN = 16
+_MOST_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +39,13 @@ class Credentials:
     Attributes:
         proxmox_secret: The API token's.
         tokens: The callers'.
+        tls: What the listener shows and asks of those who connect; None when it speaks plain HTTP.
         database_password: PostgreSQL's; None when it is not ours to give.
     """
 
     proxmox_secret: str = field(repr=False)
     tokens: Tokens
+    tls: ssl.SSLContext | None = None
     database_password: str | None = field(default=None, repr=False)
 
     @classmethod
@@ -54,6 +63,7 @@ class Credentials:
         return cls(
             _proxmox_secret(settings, environment, file),
             Tokens(_caller_tokens(settings, file)),
+            tls.server_context(settings.web, file),
             _database_password(settings, environment, file),
         )
 
@@ -86,20 +96,35 @@ def _one_line(password: str, where: str) -> str:
     return password
 
 
-def _caller_tokens(settings: Settings, file: Path) -> dict[str, str]:
-    tokens: dict[str, str] = {}
+def _caller_tokens(settings: Settings, file: Path) -> list[tuple[Holder, bytes]]:
+    owners: dict[bytes, str] = {}
+    tokens = []
     for index, entry in enumerate(settings.tokens):
         key = f"{file}: tokens.{index}.file"
-        token = _content(entry.file, key)
-        if len(token) < _SHORTEST_TOKEN:
+        holder = Holder(entry.name, entry.scopes)
+        lines = [line.strip() for line in _text(entry.file, key).splitlines() if line.strip()]
+        if not 1 <= len(lines) <= _MOST_TOKENS:
             raise ConfigurationError(
-                f"{key}: expected at least {_SHORTEST_TOKEN} characters in {entry.file}; "
-                f"make one with: openssl rand -hex 32"
+                f"{key}: {entry.file}: expected a token, alone or a line each for at most {_MOST_TOKENS}, "
+                f"found {len(lines) or 'nothing'}"
             )
-        if token in tokens.values():
-            raise ConfigurationError(f"{key}: expected a token of its own in {entry.file}, found another caller's")
-        tokens[entry.name] = token
+        for line in lines:
+            digest = _caller_token(line, f"{key}: {entry.file}")
+            if owners.setdefault(digest, entry.name) != entry.name:
+                raise ConfigurationError(f"{key}: expected a token of its own in {entry.file}, found another caller's")
+            tokens.append((holder, digest))
     return tokens
+
+
+def _caller_token(line: str, where: str) -> bytes:
+    if not line.startswith(HASHED) and len(_checked(line, where)) < _SHORTEST_TOKEN:
+        raise ConfigurationError(
+            f"{where}: expected at least {_SHORTEST_TOKEN} characters; make one with: openssl rand -hex 32"
+        )
+    try:
+        return digest_of(line)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
 
 
 def _content(path: Path, key: str) -> str:

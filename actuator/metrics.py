@@ -31,7 +31,7 @@ _MIGRATION_BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _TRANSFER_BUCKETS = tuple(2.0**power for power in range(26, 41, 2))  # 64 MiB to 1 TiB
 _CHANGE_BUCKETS = (-500, -200, -100, -50, -20, -10, -5, 0, 5, 10, 20, 50, 100, 200, 500)
 
-_USUAL_REFUSALS = (400, 401, 404, 405, 408, 409, 413, 415, 422, 500, 503)
+_USUAL_REFUSALS = (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503)
 
 
 class Countable(Protocol):

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from actuator.auth import Scope
 from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
 
 PROXMOX_PORT: Final = 8006
@@ -263,9 +264,22 @@ class TokenSection(Section):
     """An entry of ``tokens``: one caller that is let in.
 
     Attributes:
-        name: How it appears in jobs and logs.
-        file: Holds the token.
+        name: How it appears in jobs, logs and the audit.
+        file: Holds the token, plain or hashed, or several, a line each.
+        scopes: What it is good for; see `actuator.auth.Scope`.
     """
 
     name: Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]
     file: FileName
+    scopes: frozenset[Scope]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_for(cls, data: Any) -> Any:
+        # Nobody is to find out from a 403 at night what a default was, nor to hand out more than was meant.
+        if isinstance(data, dict) and not data.get("scopes"):
+            raise ValueError(
+                "expected 'scopes': [alert] for Alertmanager, which then may post alerts and nothing else, "
+                "[read] for whoever only looks, [operate] for whoever also orders, cancels, pauses and reloads"
+            )
+        return data

@@ -29,6 +29,7 @@ from actuator.sections import (
     TokenSection,
     address,
 )
+from actuator.web_section import WebSection
 from actuator.workflow.timing import Timing
 
 _MIB = 1024 * 1024
@@ -51,6 +52,7 @@ class Settings(Section):
         prometheus: Where watts are asked for; absent when they are not.
         alertmanager: Where ``doctor`` looks for our route; absent when it does not.
         tokens: Callers that are let in.
+        web: How the listener speaks.
     """
 
     listen: Annotated[str, address(None)] = "127.0.0.1:19093"
@@ -65,6 +67,7 @@ class Settings(Section):
     prometheus: PrometheusSection | None = None
     alertmanager: AlertmanagerSection | None = None
     tokens: Annotated[tuple[TokenSection, ...], Field(min_length=1)]
+    web: WebSection = WebSection()
 
     @field_validator("database")
     @classmethod
@@ -188,6 +191,7 @@ class Settings(Section):
         files = [(f"tokens.{index}.file", token.file) for index, token in enumerate(self.tokens)]
         if self.database_password_file is not None:
             files.append(("database_password_file", self.database_password_file))
+        files += [("web.key_file", self.web.key_file)] if self.web.key_file else []
         return files if self.proxmox.token_file is None else [("proxmox.token_file", self.proxmox.token_file), *files]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from actuator.adapters import codec, queries
+from actuator.adapters import audit, codec, queries
 from actuator.adapters.tables import clean, episodes, job_events, jobs
 from actuator.errors import GuestInFlight
 from actuator.policy.jobs import JobState
@@ -22,6 +22,7 @@ from actuator.policy.orders import Action
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from actuator.policy.audit import AuditEntry
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job
@@ -123,6 +124,10 @@ class Intake:
             self._history = None  # it may be a move or a failure, which are counted by query
         if job.episode_id is not None:
             self._begun.pop(job.episode_id, None)
+
+    def record(self, entries: Iterable[AuditEntry]) -> None:
+        """Write lines of the audit."""
+        audit.add(self._conn, entries)
 
     def cancel_unstarted(self, episode_id: str, message: str, now: float) -> list[str]:
         """Ask the episode's jobs to stop for which no migration was asked yet; returns the ids of those newly asked."""

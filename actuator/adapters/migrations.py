@@ -101,7 +101,20 @@ _SEVERAL_ACTUATORS = (
     "INSERT INTO lease (id, epoch, until) VALUES (1, 0, 0)",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_ACTUATORS)
+_AUDIT = (
+    """CREATE TABLE audit (
+        id {serial},
+        at {double} NOT NULL,
+        event TEXT NOT NULL,
+        requested_by TEXT NOT NULL,
+        message TEXT NOT NULL,
+        reason TEXT,
+        job_id TEXT,
+        facts_json TEXT NOT NULL
+    )""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_ACTUATORS, _AUDIT)
 """Step n leads from version n to n + 1; the newest version is their number."""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
-from actuator.adapters import codec, migrations, queries, reports
+from actuator.adapters import audit, codec, migrations, queries, reports
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from actuator.policy.audit import AuditEntry
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job, JobEvent
@@ -176,18 +177,29 @@ class Store:
             found = queries.numbers(conn, query)
         return {failure: found.get(failure.value, 0) for failure in Failure}
 
-    # The operator.
+    # The operator. What they do and its lines of the audit are written together, or neither is.
 
-    def pause(self, why: str, now: float) -> None:
+    def record(self, *entries: AuditEntry) -> None:
+        """Write lines of the audit that go with nothing else here."""
+        with self._database.writing() as conn:
+            audit.add(conn, entries)
+
+    def audit(self, since: float, until: float) -> Iterator[AuditEntry]:
+        """Every line of the audit, see `actuator.adapters.audit.read`; raises `StoreUnavailable` while iterating."""
+        return audit.read(self._database, since, until)
+
+    def pause(self, why: str, now: float, *entries: AuditEntry) -> None:
         """Let no new work be accepted until `resume`."""
         with self.database.writing() as conn:
             conn.execute(update(control).values(paused=why, paused_at=now))
+            audit.add(conn, entries)
             queries.announce(conn)
 
-    def resume(self, now: float) -> None:
+    def resume(self, now: float, *entries: AuditEntry) -> None:
         """End the pause; the operator's word also closes the breaker: failures before ``now`` no longer count."""
         with self.database.writing() as conn:
             conn.execute(update(control).values(paused=None, paused_at=None, breaker_reset_at=now))
+            audit.add(conn, entries)
             queries.announce(conn)
 
     def paused(self) -> str | None:
@@ -208,10 +220,11 @@ class Store:
             conn.execute(delete(quarantine).where(quarantine.c.node == node))
             conn.execute(insert(quarantine).values(node=node, why=why, since=now))
 
-    def clear_quarantine(self, node: str, now: float) -> bool:
+    def clear_quarantine(self, node: str, now: float, *entries: AuditEntry) -> bool:
         """Trust the node again (a person said so, or it was seen online); whether it was in quarantine."""
         with self.database.writing() as conn:
             in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
+            audit.add(conn, entries)
             return conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0
 
     def request_cancel(self, job_id: str, message: str, now: float) -> Job | None:

@@ -141,6 +141,20 @@ job_events = Table(
     sqlite_autoincrement=True,  # an id never comes twice, whatever is deleted one day
 )
 
+audit = Table(
+    "audit",  # what is in no job's history; see `actuator.adapters.audit`
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("event", CleanText, nullable=False),
+    Column("requested_by", CleanText, nullable=False),
+    Column("message", CleanText, nullable=False),
+    Column("reason", CleanText),
+    Column("job_id", CleanText),
+    Column("facts_json", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # A dry run never touches the guest, so it neither blocks nor is blocked.
 _occupies_guest = and_(
     jobs.c.finished_at.is_(None), jobs.c.action == Action.MIGRATE.value, not_(jobs.c.dry_run), jobs.c.vmid.is_not(None)

@@ -6,13 +6,16 @@ import structlog
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from actuator.api.access import permitted
 from actuator.api.body import documented, parsed
-from actuator.api.intake import Verdict
-from actuator.api.services import Caller, Wired, caller
+from actuator.api.services import Wired
+from actuator.api.verdict import Verdict
+from actuator.auth import Scope
 from actuator.policy.alertmanager import Webhook, power_alerts
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/api/v1", tags=["alerts"], dependencies=[Depends(caller)])
+_sender = permitted(Scope.ALERT)
+router = APIRouter(prefix="/api/v1", tags=["alerts"], dependencies=[Depends(_sender)])
 
 
 class AlertsAnswer(BaseModel):
@@ -30,7 +33,7 @@ class AlertsAnswer(BaseModel):
 @router.post("/alerts", status_code=202, openapi_extra=documented(Webhook))
 def receive_alerts(
     webhook: Annotated[Webhook, Depends(parsed(Webhook, "This is no Alertmanager webhook of version 4"))],
-    name: Caller,
+    name: Annotated[str, Depends(_sender)],
     services: Wired,
 ) -> AlertsAnswer:
     """Persist a notification, then answer, then work.
@@ -39,7 +42,7 @@ def receive_alerts(
     Alertmanager repeats a refused notification at each group interval, without end. 503 means that it was not
     persisted, and Alertmanager sends it again.
     """
-    verdicts = services.intake.alerts(power_alerts(webhook, requested_by=name))
+    verdicts = services.intake.alerts(power_alerts(webhook, requested_by=name), sent_by=name)
     warning = None
     if webhook.truncated_alerts:
         warning = (

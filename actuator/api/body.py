@@ -21,6 +21,14 @@ Model = TypeVar("Model", bound=BaseModel)
 CLOSE: Final = {"Connection": "close"}
 """What is left of a body that nobody read must not be taken for the next request."""
 
+_ENDINGS: Final = {
+    400: "The connection broke before the body was complete.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not declared as JSON.",
+}
+_PROBLEM: Final = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
@@ -58,12 +66,19 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the part of the OpenAPI document that describes such a body."""
+    """Return the part of the OpenAPI document that describes such a body, and how a call may end on its account."""
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(model)}}},
+        "responses": {str(status): {"description": why, **_PROBLEM} for status, why in _ENDINGS.items()},
+    }
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a model's schema, with everything that it refers to written out where it stands."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(schema, definitions)}}}
-    }
+    whole: dict[str, Any] = _inlined(schema, definitions)
+    return whole
 
 
 def _inlined(node: Any, definitions: dict[str, Any]) -> Any:

@@ -15,8 +15,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from actuator.adapters.store import Store
+from actuator.api.access import caller
 from actuator.api.problems import Problem, refused
-from actuator.api.services import Wired, caller
+from actuator.api.services import Wired
 from actuator.api.views import EventView
 from actuator.errors import StoreUnavailable
 from actuator.policy.jobs import JobEvent

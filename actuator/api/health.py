@@ -1,18 +1,19 @@
 """``/-/healthy``, ``/-/ready`` and ``/metrics``: open to everybody, as is the habit of the ecosystem.
 
-Probes and scrapers come without a token, and what they see names no guest and no address beyond the nodes' names.
-``/docs`` is open too: it shows the calls, which are public anyway, and what it tries out needs the token all the same.
+Probes and scrapers come without a token, and what they see names no guest and no address beyond the nodes' names. With
+``web.open_probes: false`` they have to bring one that may read.
 """
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 
+from actuator.api.access import probe
 from actuator.api.problems import refused
 from actuator.api.services import Wired
 from actuator.policy.rules import Mode
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(probe)])
 
 
 class Readiness(BaseModel):
@@ -43,7 +44,7 @@ async def healthy(services: Wired) -> dict[str, str]:
 def ready(services: Wired) -> Readiness:
     """Tell that the database can be read and takes writes: 503 when it does not."""
     services.store.check_writable()
-    return Readiness(leading=services.leading(), paused=services.store.paused(), mode=services.mode)
+    return Readiness(leading=services.leading(), paused=services.store.paused(), mode=services.mode())
 
 
 @router.get("/metrics", response_class=Response)

@@ -6,12 +6,15 @@ never asked here: what needs its view is decided in preflight and lands on the j
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from actuator.adapters.intake import Intake as Transaction
 from actuator.adapters.store import Store
+from actuator.api import audited
+from actuator.api.verdict import Verdict
 from actuator.policy import decide
 from actuator.policy.cluster import History
 from actuator.policy.decide import Decision
@@ -21,24 +24,10 @@ from actuator.policy.orders import Order
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Rules
 
+if TYPE_CHECKING:
+    from actuator.policy.audit import AuditEntry
+
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one alert or order.
-
-    Attributes:
-        reason: The decision; None when there was nothing to decide, as for an alert that resolved.
-        message: The same as a sentence.
-        job_id: The job that was begun, or the live one that stood in the way; None when there is none.
-        fingerprint: The alert's; None for an order by hand.
-    """
-
-    reason: Reason | None
-    message: str
-    job_id: str | None = None
-    fingerprint: str | None = None
 
 
 class Intake:
@@ -68,16 +57,32 @@ class Intake:
         self._decided = decided
         self._notify = notify
 
-    def alerts(self, alerts: Sequence[PowerAlert]) -> list[Verdict]:
+    def adopt(self, rules: Rules) -> None:
+        """From now on decide by these."""
+        self._rules = rules
+
+    def alerts(self, alerts: Sequence[PowerAlert], *, sent_by: str = "") -> list[Verdict]:
         """Take a notification's alerts, all or none.
+
+        Args:
+            alerts: They.
+            sent_by: The name of the token that posted them.
 
         Raises:
             StoreUnavailable: nothing of it was persisted.
         """
         now = self._clock()
+        lines: list[AuditEntry] = []
         with self._store.intake() as tx:
             tx.expect((alert.fingerprint, alert.starts_at) for alert in alerts)
-            verdicts = [self._firing(tx, alert, now) if alert.firing else _resolved(tx, alert, now) for alert in alerts]
+            verdicts = []
+            for alert in alerts:
+                known = tx.episode(alert.fingerprint, alert.starts_at)
+                take = self._firing if alert.firing else _resolved
+                verdict = take(tx, alert, known, now)
+                verdicts.append(verdict)
+                lines += audited.about_alert(alert, known, verdict, sent_by=sent_by, now=now)
+            tx.record(lines)
         for alert, verdict in zip(alerts, verdicts, strict=True):
             self._tell(verdict, alert.order, alertname=alert.alertname, firing=alert.firing)
         self._notify()
@@ -98,13 +103,13 @@ class Intake:
                 job_id = _begin(tx, order, decision, episode_id=None, now=now)
             else:
                 job_id = _in_the_way(decision, order, history, episode_id=None)
-        verdict = Verdict(decision.reason, decision.message, job_id)
+            verdict = Verdict(decision.reason, decision.message, job_id)
+            tx.record(audited.about_order(order, verdict, now=now))
         self._tell(verdict, order)
         self._notify()
         return verdict
 
-    def _firing(self, tx: Transaction, alert: PowerAlert, now: float) -> Verdict:
-        known = tx.episode(alert.fingerprint, alert.starts_at)
+    def _firing(self, tx: Transaction, alert: PowerAlert, known: Episode | None, now: float) -> Verdict:
         episode_id = known.id if known else _new_id()
         history = tx.history(now, episode_id=known.id if known else None)  # a new one has begun nothing
         decision = self._decide(alert, history, now=now, repeat=_heard(known))
@@ -164,9 +169,8 @@ def _heard(known: Episode | None) -> bool:
     return known is not None and known.reason is not Reason.STALE_ALERT
 
 
-def _resolved(tx: Transaction, alert: PowerAlert, now: float) -> Verdict:
+def _resolved(tx: Transaction, alert: PowerAlert, known: Episode | None, now: float) -> Verdict:
     """Remember that it resolved, and cancel what has not started; a running migration is never interrupted."""
-    known = tx.episode(alert.fingerprint, alert.starts_at)
     if known is None:
         return Verdict(None, "Resolved; it was not known here, so there is nothing to cancel.", None, alert.fingerprint)
     tx.put_episode(replace(known, last_seen_at=now, resolved_at=known.resolved_at or now))

@@ -6,9 +6,10 @@ import structlog
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from actuator.api.access import Caller, caller
 from actuator.api.body import documented, parsed
 from actuator.api.problems import Problem, Refused, refused
-from actuator.api.services import Caller, Services, Wired, caller
+from actuator.api.services import Services, Wired
 from actuator.api.views import JobDetail, JobView
 from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
 from actuator.policy.jobs import Job, JobState

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from actuator.api.access import Caller, caller
 from actuator.api.jobs import JobAnswer
 from actuator.api.looks import seen
 from actuator.api.problems import Problem, Refused, refused
-from actuator.api.services import Caller, Remembered, Services, Wired, caller
+from actuator.api.services import Remembered, Services, Wired
 from actuator.api.views import JobView, utc
 from actuator.policy.alertmanager import NODE_NAME
 from actuator.policy.cluster import Cluster, Guest

@@ -6,8 +6,10 @@ import structlog
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from actuator.api.access import Caller, caller
 from actuator.api.body import documented, parsed
-from actuator.api.services import Caller, Wired, caller
+from actuator.api.services import Wired
+from actuator.policy.audit import AuditEntry, AuditEvent
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api/v1", tags=["pause"], dependencies=[Depends(caller)])
@@ -46,7 +48,8 @@ def pause(
     A migration that was asked for goes on; jobs before that wait.
     """
     why = f"{request.reason} ({name})"
-    services.store.pause(why, services.clock())
+    now = services.clock()
+    services.store.pause(why, now, AuditEntry(now, AuditEvent.PAUSED, name, f"Paused: {request.reason}"))
     log.warning("actuator.paused", reason=request.reason, requested_by=name)
     return PauseAnswer(paused=why)
 
@@ -54,7 +57,10 @@ def pause(
 @router.post("/resume")
 def resume(name: Caller, services: Wired) -> PauseAnswer:
     """End the pause."""
-    services.store.resume(services.clock())
+    now = services.clock()
+    services.store.resume(
+        now, AuditEntry(now, AuditEvent.RESUMED, name, "The pause was ended, and the breaker closed.")
+    )
     log.warning("actuator.resumed", requested_by=name)
     services.worker.notify()
     return PauseAnswer(paused=None)

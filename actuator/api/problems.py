@@ -19,6 +19,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from actuator.api.headers import protective
 from actuator.errors import StoreUnavailable
 from actuator.policy.reasons import Reason
 
@@ -110,8 +111,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _(request: Request, _error: Exception) -> JSONResponse:
-        # Re-raised by Starlette after this answer, so that the server logs the traceback.
-        return _answer(request, refused(500, "A defect of the actuator; its log has the traceback. Please report it."))
+        # Re-raised by Starlette after this answer, so that the server logs the traceback. The answer goes out beside
+        # every middleware, so what each of them would add is added here.
+        message = "A defect of the actuator; its log has the traceback. Please report it."
+        return _answer(request, refused(500, message, headers=protective(request.scope)))
 
 
 def _answer(request: Request, error: Refused) -> JSONResponse:

@@ -5,16 +5,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
 from actuator.adapters.store import Store
 from actuator.api.body import BodyLimits
+from actuator.api.gate import Gate
 from actuator.api.intake import Intake
-from actuator.api.problems import refused
 from actuator.api.refusals import Refusals
-from actuator.auth import Tokens
 from actuator.policy.cluster import Cluster
 from actuator.policy.orders import Order
 from actuator.policy.plans import Plan
@@ -68,13 +66,14 @@ class Services:
     Attributes:
         store: Episodes, jobs and the pause.
         intake: Takes alerts and orders.
-        tokens: Who may call.
+        gate: Who may call.
         refusals: Hears of requests that end in an error answer.
         registry: What ``/metrics`` shows.
         worker: Does the jobs.
         leading: Whether this process is the one that does them.
         clock: Unix seconds.
-        mode: Observe or act.
+        mode: Observe or act, at present.
+        reload: Reads the configuration again; the keys that changed, or `ConfigurationError` and nothing did.
         rules: What may be done, at present.
         look: Looks at the cluster, in a thread of its own.
         plan: Tells what an order would lead to, in the same thread.
@@ -87,13 +86,14 @@ class Services:
 
     store: Store
     intake: Intake
-    tokens: Tokens
+    gate: Gate
     refusals: Refusals
     registry: CollectorRegistry
     worker: Worker
     leading: Callable[[], bool]
     clock: Callable[[], float]
-    mode: Mode
+    mode: Callable[[], Mode]
+    reload: Callable[[str], list[str]]
     rules: Callable[[], Rules]
     look: Callable[[], Future[Cluster]]
     plan: Callable[[Order], Future[Plan]]
@@ -111,27 +111,3 @@ async def _services(request: Request) -> Services:
 
 
 Wired = Annotated[Services, Depends(_services)]
-
-_bearer = HTTPBearer(auto_error=False, description="The content of one of the files under `tokens`.")
-
-
-async def caller(
-    request: Request, services: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
-) -> str:
-    """Return the name of the token that calls; every router under ``/api/`` asks for it before anything else.
-
-    Raises:
-        Refused: 401, when there is none or nobody's.
-    """
-    name = services.tokens.holder(credentials.credentials) if credentials else None
-    if name is None:
-        raise refused(
-            401,
-            "Send 'Authorization: Bearer TOKEN' with the content of one of the configured token files.",
-            headers={"WWW-Authenticate": 'Bearer realm="wattshift"', "Connection": "close"},
-        )
-    request.state.caller = name  # for the log, should the request be refused after all
-    return name
-
-
-Caller = Annotated[str, Depends(caller)]

@@ -198,6 +198,5 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 def utc(unix: float) -> datetime:
-    """Return a time as the API shows it; one beyond the calendar as the calendar's end."""
-    # Bounded, so that no number in the database keeps a job from being shown.
+    """Show a time; bounded, so that no number in the database keeps a job from being shown."""
     return datetime.fromtimestamp(min(max(unix, _FIRST_SECOND), _LAST_SECOND), UTC)

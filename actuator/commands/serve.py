@@ -26,4 +26,4 @@ def run(parsed: argparse.Namespace) -> int:
     # The other commands start in a fraction of the time without the server's libraries.
     from actuator.commands.serving import serve  # noqa: PLC0415
 
-    return serve(settings, credentials)
+    return serve(parsed.config, settings, credentials)

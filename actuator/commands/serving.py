@@ -16,13 +16,15 @@ import structlog
 import uvicorn
 from prometheus_client import disable_created_metrics
 
-from actuator import logs
+from actuator import hangup, logs
 from actuator.app import create_app
+from actuator.commands.configured import read
 from actuator.commands.ending import DONE, FAILED
-from actuator.connections import MAX_CONNECTIONS, Impatient
+from actuator.connections import MAX_CONNECTIONS, PROMPT_LOOP, Impatient
 from actuator.errors import StoreUnavailable
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from actuator.credentials import Credentials
@@ -34,12 +36,18 @@ _LAST_ANSWERS_SECONDS = 5
 _BACKLOG = 1024
 
 
-def serve(settings: Settings, credentials: Credentials) -> int:
+def serve(path: Path, settings: Settings, credentials: Credentials) -> int:
     """Serve until told to stop; returns the exit status.
+
+    Args:
+        path: The configuration file, read anew when told to reload.
+        settings: What it says.
+        credentials: What the files that it names say.
 
     Raises:
         ConfigurationError: the configuration cannot be used after all; nothing was served.
     """
+    hangup.ignore()
     for number in (signal.SIGTERM, signal.SIGINT):
         # The server takes signals while it runs and hands them back once it has stopped; this is who gets them.
         signal.signal(number, _leave)
@@ -54,16 +62,21 @@ def serve(settings: Settings, credentials: Credentials) -> int:
         return FAILED
     with listener:
         try:
-            app = create_app(settings, credentials)
+            app = create_app(settings, credentials, file=path, read=lambda: read(path))
         except StoreUnavailable as error:
             log.error("actuator.no_database", message=str(error))  # noqa: TRY400 - a sentence is enough
             return FAILED
+        hangup.obey(app.state.reload)
+        tls = app.state.tls
         options = uvicorn.Config(
             app,
             http=Impatient,
+            loop=PROMPT_LOOP,
+            ssl_context_factory=None if tls is None else lambda *_: tls,
             limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
             access_log=False,
+            server_header=False,
             lifespan="on",
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )

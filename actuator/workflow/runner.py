@@ -37,6 +37,9 @@ _REFRESH_SECONDS = 5.0  # in case somebody forgot to notify
 _LOOK_SECONDS = 0.5  # what another process wrote is noticed by looking, and so is the loss of the lead
 _STORE_PAUSE_SECONDS = 1.0
 _STANDBY_SECONDS = 0.5
+_WORKERS = 16
+"""As many as ``limits.parallel`` may ever say; a thread is made only when all others are busy."""
+
 _QUEUE_TICKS = 20
 """Queued jobs that may be told in one round what they wait for: a storm of alerts must not hold up those at work."""
 
@@ -72,7 +75,7 @@ class Runner:
         self._store = store
         self._leadership = leadership
         self._observer = observer
-        self._pool = ThreadPoolExecutor(max_workers=max(4, rules.parallel_limit), thread_name_prefix="tick")
+        self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="tick")
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._stopping = threading.Event()
         means = Means(proxmox, waker, store, rules, timing, power)
@@ -94,6 +97,11 @@ class Runner:
     def start(self) -> None:
         """Begin, in threads of its own."""
         self._thread.start()
+
+    def adopt(self, rules: Rules, timing: Timing) -> None:
+        """From now on go by these; a job that was decided goes on as decided."""
+        self._ticker.adopt(rules, timing)
+        self.notify()
 
     def notify(self) -> None:
         """Look at the store now: there is a new job, a cancellation, a pause or its end."""

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actuator.policy.jobs import Job
+    from actuator.policy.rules import Rules
     from actuator.workflow.means import Means
     from actuator.workflow.reporting import Observer
+    from actuator.workflow.timing import Timing
 
     Step = Callable[[Job, Means, float], StepResult]
 
@@ -67,6 +69,10 @@ class Ticker:
         # Held while the store and this picture of it change together, and while a job takes guest and nodes.
         self._lock = threading.RLock()
         self._live: dict[str, Job] = {}
+
+    def adopt(self, rules: Rules, timing: Timing) -> None:
+        """From now on go by these; what a tick under way began with, it ends with."""
+        self._means = replace(self._means, rules=rules, timing=timing)
 
     def refresh(self) -> None:
         """Read the live jobs anew.

@@ -7,12 +7,16 @@ from deploy.lab.pve.access import PRIVILEGES
 
 ORIGINAL_MAC = "0c:9d:92:86:bb:63"
 
-# The role that deploy/proxmox grants: enough to see, to wake and to migrate.
+# Exactly what deploy/proxmox/role-and-token.sh -w grants, which a test compares: to see, to migrate, to wake.
 ACTUATOR_TOKEN = TokenPlan(
     user="wattshift@pve",
     name="actuator",
     secret="3f0c1a52-7d0e-4a3c-9a52-6f2f6f1c0b11",  # noqa: S106 - opens nothing but this simulation
-    acl={"/": frozenset({"Sys.Audit", "Sys.PowerMgmt", "VM.Audit", "VM.Migrate", "Datastore.Audit"})},
+    acl={
+        "/": frozenset({"Sys.Audit", "Datastore.Audit"}),
+        "/vms": frozenset({"VM.Migrate", "VM.Audit"}),
+        "/nodes": frozenset({"Sys.Audit", "Sys.PowerMgmt"}),
+    },
 )
 
 ROOT_TOKEN = TokenPlan(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 30.0
 _ROOTS = {"sysfs": "sys", "procfs": "proc", "run": "run", "pve": "etc/pve"}
 _SERVICES = ("prometheus", "alertmanager", "actuator")
+_SCOPES = {"alertmanager": "alert", "operator": "operate"}
 
 
 class LampsOf:
@@ -91,7 +92,7 @@ class Stack:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.processes = Processes(self.directory / "logs")
-        self.tokens = {name: secrets.token_urlsafe(24) for name in ("alertmanager", "operator")}
+        self.tokens = {name: secrets.token_urlsafe(24) for name in _SCOPES}
         self._events = self.lab.subscribe()
         self.addresses = self._choose_addresses()
         programs = {name: self.toolbox.find(name) for name in ("prometheus", "alertmanager", "ipmitool")}
@@ -202,7 +203,7 @@ class Stack:
             "alertmanager": {"url": self.url("alertmanager")},
             # Ten minutes become ten seconds, as the minute of the rule does, so that a move by hand need not wait.
             "limits": {"cooldown_seconds": 10},
-            "tokens": [{"name": name, "file": str(file)} for name, file in files.items()],
+            "tokens": [{"name": name, "file": str(file), "scopes": [_SCOPES[name]]} for name, file in files.items()],
         }
         write_actuator(self.directory, changes, self.actuator_changes)
         self._run_actuator()

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Gives the actuator the least it needs in Proxmox VE: two roles, a user that cannot log in, and a token of its own.
 #
-#   role-and-token.sh [-p POOL] [-f FILE]
+#   role-and-token.sh [-w] [-p POOL] [-f FILE]
 #
+#     -w       nodes may be woken through Proxmox's own wakeonlan call, which takes Sys.PowerMgmt on /nodes; the same
+#              privilege switches nodes off, so leave it out while the actuator sends its packets itself or asks the BMC
 #     -p POOL  only the guests of this pool may be moved (without it: every guest; the actuator's own allow-list has the
 #              last word either way)
 #     -f FILE  where the token's secret goes, mode 0600; by default /etc/wattshift/proxmox-token
@@ -13,6 +15,7 @@ umask 077
 
 USER_ID=wattshift@pve
 TOKEN=actuator
+WAKE=
 POOL=
 FILE=/etc/wattshift/proxmox-token
 
@@ -21,15 +24,16 @@ die() {
     exit 1
 }
 
-while getopts p:f: option; do
+while getopts wp:f: option; do
     case $option in
+    w) WAKE=yes ;;
     p) POOL=$OPTARG ;;
     f) FILE=$OPTARG ;;
-    *) die "usage: role-and-token.sh [-p POOL] [-f FILE]" ;;
+    *) die "usage: role-and-token.sh [-w] [-p POOL] [-f FILE]" ;;
     esac
 done
 shift $((OPTIND - 1))
-[ $# -eq 0 ] || die "what is '$1'? usage: role-and-token.sh [-p POOL] [-f FILE]"
+[ $# -eq 0 ] || die "what is '$1'? usage: role-and-token.sh [-w] [-p POOL] [-f FILE]"
 command -v pveum >/dev/null || die "pveum is not here: run this as root on a Proxmox VE node."
 
 guests=/vms
@@ -71,6 +75,8 @@ fi
 role WattshiftMove "VM.Migrate VM.Audit"
 # Seeing the cluster's state and the tasks of others (/cluster/status, /nodes/{node}/tasks), and whether storages are active.
 role WattshiftWatch "Sys.Audit Datastore.Audit"
+# Waking nodes. What is granted on /nodes hides what is granted above it there, so Sys.Audit is said again.
+[ -z "$WAKE" ] || role WattshiftWake "Sys.Audit Sys.PowerMgmt"
 
 # No password: this user works through its token alone.
 if [ $user = missing ]; then
@@ -93,6 +99,10 @@ pveum acl modify "$guests" --users "$USER_ID" --roles WattshiftMove
 pveum acl modify "$guests" --tokens "$USER_ID!$TOKEN" --roles WattshiftMove
 pveum acl modify / --users "$USER_ID" --roles WattshiftWatch
 pveum acl modify / --tokens "$USER_ID!$TOKEN" --roles WattshiftWatch
+if [ -n "$WAKE" ]; then
+    pveum acl modify /nodes --users "$USER_ID" --roles WattshiftWake
+    pveum acl modify /nodes --tokens "$USER_ID!$TOKEN" --roles WattshiftWake
+fi
 
 cat <<END
 Token $USER_ID!$TOKEN may see the cluster and move the guests under $guests. Its secret is in $FILE.

@@ -29,7 +29,7 @@ def configuration(folder: Path) -> dict[str, Any]:
         },
         "nodes": {"pve": {"wake": {"mac": "0c:9d:92:86:bb:63"}, "boot_timeout_seconds": 420}, "pve2": None},
         "guests": {"vmids": [100], "tag": "wattshift"},
-        "tokens": [{"name": "alertmanager", "file": "alertmanager-token"}],
+        "tokens": [{"name": "alertmanager", "file": "alertmanager-token", "scopes": ["alert", "operate"]}],
     }
 
 

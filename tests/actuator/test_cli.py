@@ -47,15 +47,24 @@ class Actuator:
                 return self.lines[-1]
         raise AssertionError(f"ended without {event}: {self.lines}")
 
-    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Call it over the network."""
+    def hang_up(self, event: str = "actuator.reloaded") -> dict[str, Any]:
+        """Send SIGHUP, and read the log up to this event on its account."""
+        self.process.send_signal(signal.SIGHUP)
+        while (line := self.await_line(event))["requested_by"] != "SIGHUP":
+            pass
+        return line
+
+    def call(
+        self, method: str, path: str, body: object = None, *, token: str = CALLER_TOKEN, plain: bool = False
+    ) -> tuple[int, Any]:
+        """Call it over the network; ``plain`` for an answer that is no JSON."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
-        headers = {"Authorization": f"Bearer {CALLER_TOKEN}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         connection.request(method, path, body=None if body is None else json.dumps(body), headers=headers)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        return answer.status, json.loads(content) if path != "/metrics" else content.decode()
+        return answer.status, content.decode() if plain or path == "/metrics" else json.loads(content)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop, read the rest of its log, and return its exit status."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 import uvicorn
 
-from actuator.connections import Impatient
+from actuator.connections import Impatient, PromptLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +27,18 @@ class Hasty(Impatient):
     head_seconds = 0.2
 
 
+class HastyLoop(PromptLoop):
+    """Waits a fifth of a second for a handshake."""
+
+    handshake_seconds = 0.2
+
+
 @contextmanager
-def served(app: Any) -> Iterator[tuple[str, int]]:
+def served(app: Any, **options: Any) -> Iterator[tuple[str, int]]:
     """A server that waits little."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
-            uvicorn.Config(app, http=Hasty, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+            uvicorn.Config(app, http=Hasty, log_config=None, lifespan="off", timeout_graceful_shutdown=1, **options)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -57,6 +65,18 @@ def test_half_a_head(sent: bytes) -> None:
     """A connection that never completes a head is closed, without an answer."""
     with served(prompt) as address, socket.create_connection(address, timeout=30) as connection:
         connection.sendall(sent)
+
+        assert until_closed(connection) == b""
+
+
+def test_no_handshake() -> None:
+    """With TLS, a connection that shakes no hands is closed as soon: nothing of ours has seen it yet."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    options = {"ssl_context_factory": lambda *_: context, "loop": f"{__name__}:HastyLoop"}
+    with served(prompt, **options) as address, socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(b"\x16\x03\x01")  # the beginning of a TLS record
 
         assert until_closed(connection) == b""
 

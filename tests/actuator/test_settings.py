@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actuator.adapters.waking import WakeTarget
+from actuator.auth import Holder, Scope
 from actuator.credentials import Credentials
 from actuator.errors import ConfigurationError
 from actuator.policy.rules import Mode
@@ -166,6 +167,12 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys.update(database="postgresql://a@db:port/x"), "database: not a database URL", ""),
         (lambda keys: keys.update(listen="19093"), "listen: expected address and port", "found '19093'"),
         (lambda keys: keys.update(tokens=[]), "tokens: expected at least one", ""),
+        (lambda keys: keys["tokens"][0].pop("scopes"), "tokens.0: expected 'scopes'", "[alert] for Alertmanager"),
+        (lambda keys: keys["tokens"][0].update(scopes=[]), "tokens.0: expected 'scopes'", "[operate] for whoever"),
+        (lambda keys: keys["tokens"][0].update(scopes=["all"]), "tokens.0.scopes.0: expected", "'alert', 'read'"),
+        (lambda keys: keys.update(web={"cert_file": "x"}), "web: expected both 'cert_file' and 'key_file'", ""),
+        (lambda keys: keys.update(web={"client_ca_file": "x"}), "web: expected 'cert_file' and 'key_file'", "TLS"),
+        (lambda keys: keys.update(web={"open_probes": "no"}), "web.open_probes: expected", ""),
         (lambda keys: keys["tokens"].append(keys["tokens"][0]), "tokens: expected a name of its own", ""),
     ],
 )
@@ -294,7 +301,7 @@ def test_no_file(tmp_path: Path) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(
-        ["listen", "mode", "database", "proxmox", "nodes", "guests", "limits", "timing", "tokens", "x"]
+        ["listen", "mode", "database", "proxmox", "nodes", "guests", "limits", "timing", "tokens", "web", "x"]
     ),
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
@@ -328,7 +335,8 @@ def test_the_example_is_valid(tmp_path: Path) -> None:
     settings = Settings.load(path)
 
     assert settings.rules().mode is Mode.OBSERVE
-    assert Credentials.read(settings, {}, file=path).tokens.holder("made-up-operator-token-0123456789") == "operator"
+    holder = Credentials.read(settings, {}, file=path).tokens.holder("made-up-operator-token-0123456789")
+    assert holder == Holder("operator", frozenset({Scope.OPERATE}))
 
 
 def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
@@ -345,5 +353,10 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     assert full.step_timing() == plain.step_timing()
     assert full.timing.model_fields_set | {"boot_timeouts"} == set(Timing.__dataclass_fields__)
     assert full.rules() == plain.rules()
+    assert full.web.model_fields_set == set(type(full.web).model_fields)
+    assert (full.web.client_certificate, full.web.open_probes) == (
+        plain.web.client_certificate,
+        plain.web.open_probes,
+    )
     assert (full.listen, full.database) == (plain.listen, plain.database)
     assert full.wake_targets()["pve"] == WakeTarget("0c:9d:92:86:bb:63", interface="192.168.1.5")

@@ -65,6 +65,21 @@ FAULTS = {
         'up{job="wattshift-actuator"} == 0',
     ),
     "a restart is an outage": ("wattshift.yml", "for: 5m", "for: 1m"),
+    "a moment without the database is an outage": (
+        "wattshift.yml",
+        "(wattshift_store_up) == 0\n        for: 2m\n",
+        "(wattshift_store_up) == 0\n",
+    ),
+    "one database that works hides another": (
+        "wattshift.yml",
+        "max by (instance) (wattshift_store_up)",
+        "max by (job) (wattshift_store_up)",
+    ),
+    "a standby is no leader": ("wattshift.yml", "max by (job) (wattshift_leader)", "min by (job) (wattshift_leader)"),
+    "a restart ends the pause": ("wattshift.yml", "max_over_time(wattshift_paused[10m])", "wattshift_paused"),
+    "a pause may last for ever": ("wattshift.yml", "for: 4h", "for: 12h"),
+    "one mistake is an attack": ("wattshift.yml", "for: 20m", "for: 10m"),
+    "any refusal is a wrong token": ("wattshift.yml", '{status=~"401|403|429"}', ""),
     "a sleeping node is an outage": ("wattshift.yml", ', may_sleep!="true"', ""),
     "an exporter down is a source down": ("wattshift.yml", 'up{job="wattshift-exporter"} == 1 unless', "up unless"),
     "a fall-back is never missed": (

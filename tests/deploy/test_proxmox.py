@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from deploy.lab.plans import ACTUATOR_TOKEN
+
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "proxmox" / "role-and-token.sh"
 FAKE = Path(__file__).with_name("fake_pveum.py")
 USER = "wattshift@pve"
@@ -131,6 +133,35 @@ def test_a_pool_narrows_what_may_be_moved(node: Node) -> None:
 
     assert done.returncode == 0, done.stdout
     assert node.changes()[-4:] == acls("/pool/movable")
+
+
+def test_waking_takes_a_role_of_its_own(node: Node) -> None:
+    """Only who asks for it gets the privilege that can also switch nodes off, on nodes alone, beside the others."""
+    done = node.run("-w")
+
+    assert done.returncode == 0, done.stdout
+    assert node.state["role"]["WattshiftWake"] == "Sys.Audit Sys.PowerMgmt"
+    assert node.changes()[-6:] == [
+        *acls("/vms"),
+        ["acl", "modify", "/nodes", "--users", USER, "--roles", "WattshiftWake"],
+        ["acl", "modify", "/nodes", "--tokens", TOKEN, "--roles", "WattshiftWake"],
+    ]
+
+
+def test_the_labs_token_has_what_the_script_grants(node: Node) -> None:
+    """The lab's Proxmox, which enforces privileges, tests the actuator with these and none besides."""
+    node.run("-w")
+    state = node.state
+
+    def granted(who: str) -> dict[str, frozenset[str]]:
+        return {
+            place.split()[0]: frozenset(state["role"][role].split())
+            for place, role in state["acl"].items()
+            if place.split()[1] == who
+        }
+
+    assert granted(TOKEN) == granted(USER) == ACTUATOR_TOKEN.acl
+    assert ACTUATOR_TOKEN.id == TOKEN
 
 
 def test_a_lost_secret_is_said_and_not_made_anew(node: Node) -> None:

@@ -39,7 +39,7 @@ def service(unit: str) -> configparser.SectionProxy:
 
 def verify(toolbox: Toolbox, unit: Path, root: Path) -> str:
     """Everything ``systemd-analyze verify`` has against a unit in a root folder that has both programs."""
-    for program in ("usr/local/bin/wattshift-exporter", "usr/local/bin/wattshift-actuator", "bin/sh"):
+    for program in ("usr/local/bin/wattshift-exporter", "usr/local/bin/wattshift-actuator", "bin/sh", "bin/kill"):
         (root / program).parent.mkdir(parents=True, exist_ok=True)
         (root / program).write_text("#!/bin/sh\n")
         (root / program).chmod(0o755)

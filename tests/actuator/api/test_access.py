@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pytest
+from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
+from actuator.api.access import visitor
 from actuator.api.body import BodyLimits
-from tests.actuator.api.world import TOKEN, World, recorded, served
+from tests.actuator.api.world import ALERT_TOKEN, OPERATE_TOKEN, READ_TOKEN, TOKEN, World, recorded, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +56,83 @@ def test_every_call_asks_for_the_token(world: World) -> None:
         if path not in OPEN
     ]
 
-    assert len(calls) >= 8
+    assert len(calls) >= 10
     for method, path in calls:
         answer = stranger.request(method, re.sub(r"\{.*?\}", "x", path))
 
         assert answer.status_code == 401, f"{method} {path}"
+
+
+SCOPED = {
+    "alert": ["POST /api/v1/alerts"],
+    "read": ["GET /api/v1/jobs", "GET /api/v1/jobs/x", "GET /api/v1/jobs/x/events", "GET /api/v1/audit"],
+    "operate": [
+        "POST /api/v1/jobs",
+        "POST /api/v1/jobs/x/cancel",
+        "POST /api/v1/pause",
+        "POST /api/v1/resume",
+        "POST /-/reload",
+    ],
+}
+GOOD_FOR = {ALERT_TOKEN: {"alert"}, READ_TOKEN: {"read"}, OPERATE_TOKEN: {"read", "operate"}}
+
+
+@pytest.mark.parametrize("token", GOOD_FOR)
+def test_scopes(world: World, token: str) -> None:
+    """A token does what its scopes say; for anything else it is told which one it lacks, before its body is read."""
+    client = TestClient(world.app, headers={"Authorization": f"Bearer {token}"})
+    for scope, calls in SCOPED.items():
+        for call in calls:
+            method, path = call.split()
+            answer = client.request(method, path)
+
+            if scope in GOOD_FOR[token]:
+                assert answer.status_code not in {401, 403}, call
+            else:
+                assert answer.status_code == 403, call
+                assert f"lacks the scope '{scope}'" in answer.json()["message"]
+    assert world.store.paused() is None
+
+
+def test_every_call_has_its_scope(world: World) -> None:
+    """No call is left out above: one that is new says which scope it takes."""
+    offered = {
+        f"{method.upper()} {re.sub(r'{.*?}', 'x', path)}"
+        for path, methods in world.app.openapi()["paths"].items()
+        for method in methods
+        if path not in OPEN
+    }
+
+    assert offered == {call for calls in SCOPED.values() for call in calls}
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_probes_behind_the_token(world: World, path: str) -> None:
+    """Where the configuration says so, probes and scrapers have to bring a token that may read."""
+    world.gate.open_probes = False
+
+    assert TestClient(world.app).get(path).status_code == 401
+    assert world.client.get(path, headers={"Authorization": f"Bearer {ALERT_TOKEN}"}).status_code == 403
+    assert world.client.get(path, headers={"Authorization": f"Bearer {READ_TOKEN}"}).status_code == 200
+
+
+def test_a_page_is_behind_the_same_check(world: World) -> None:
+    """A page asks a browser for the token as a password; what it takes there, the API does not take."""
+
+    def page(name: Annotated[str, Depends(visitor)]) -> str:
+        return name
+
+    world.app.add_api_route("/page", page)
+    browser = TestClient(world.app)
+    asked = browser.get("/page")
+
+    assert (asked.status_code, asked.headers["WWW-Authenticate"].split()[0]) == (401, "Basic")
+    assert browser.get("/page", auth=("me", "wrong")).status_code == 401
+    assert browser.get("/page", auth=("me", ALERT_TOKEN)).status_code == 403
+    assert browser.get("/page", auth=("me", READ_TOKEN)).json() == "only-looks"
+    assert browser.get("/page", headers={"Authorization": f"Bearer {READ_TOKEN}"}).json() == "only-looks"
+    assert browser.get("/page", headers={"Authorization": "Basic %%%"}).status_code == 401
+    assert browser.post("/api/v1/resume", auth=("me", OPERATE_TOKEN)).status_code == 401
 
 
 def test_authentication_comes_before_the_body(world: World) -> None:

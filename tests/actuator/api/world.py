@@ -18,10 +18,12 @@ from starlette.testclient import TestClient
 from actuator.adapters.store import Store
 from actuator.api import application
 from actuator.api.body import BodyLimits
+from actuator.api.gate import Gate
 from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Remembered, Services
-from actuator.auth import Tokens
+from actuator.api.throttle import LoginLimits
+from actuator.auth import Holder, Scope, Tokens, digest_of
 from actuator.errors import ProxmoxUnreachable
 from actuator.metrics import Metrics
 from actuator.policy.decide import at_preflight
@@ -44,6 +46,20 @@ RECORDED_AT = 1795364427.0
 """A few seconds after the alerts of the recordings began."""
 
 TOKEN = "correct-horse-battery-staple"
+ALERT_TOKEN = "may-post-alerts-and-no-more"
+READ_TOKEN = "may-look-and-nothing-more"
+OPERATE_TOKEN = "may-look-and-do-but-no-alerts"
+TOKENS = Tokens(
+    (Holder(name, frozenset(scopes)), digest_of(token))
+    for name, token, scopes in (
+        ("alertmanager", TOKEN, (Scope.ALERT, Scope.OPERATE)),
+        ("only-alerts", ALERT_TOKEN, (Scope.ALERT,)),
+        ("only-looks", READ_TOKEN, (Scope.READ,)),
+        ("only-operates", OPERATE_TOKEN, (Scope.OPERATE,)),
+    )
+)
+"""The first one may do everything; each of the others has one scope."""
+
 RULES = replace(
     samples.RULES,
     nodes=frozenset({"pve", "pve2", "pve3", "pve4"}),
@@ -72,31 +88,35 @@ class World:
     folder: Path
     rules: Rules = RULES
     body_limits: BodyLimits = field(default_factory=BodyLimits)
+    login_limits: LoginLimits = field(default_factory=LoginLimits)
     now: float = RECORDED_AT
     bell: Bell = field(default_factory=Bell)
     power: Power = field(default_factory=Power)
     wakes: dict[str, Remembered] = field(default_factory=dict)
     cluster: Cluster | Exception | None = None
     """What a look at Proxmox shows, or raises; None: it never ends."""
+    reloads: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.database = self.folder / "actuator.db"
         self.store = Store.open(f"sqlite:///{self.database}", busy_seconds=5.0)
         self.store.upgrade()
         self.metrics = Metrics(self.store)
+        self.gate = Gate(TOKENS, clock=self.clock, limits=self.login_limits)
         self.app: FastAPI = application.build(
             Services(
                 store=self.store,
                 intake=Intake(
                     self.store, self.rules, clock=self.clock, decided=self.metrics.decided, notify=self.bell.notify
                 ),
-                tokens=Tokens({"alertmanager": TOKEN}),
+                gate=self.gate,
                 registry=self.metrics.registry,
                 refusals=Refusals(self.metrics.request_refused, clock=self.clock),
                 worker=self.bell,
                 leading=lambda: True,
                 clock=self.clock,
-                mode=self.rules.mode,
+                mode=lambda: self.rules.mode,
+                reload=self.reload,
                 rules=lambda: self.rules,
                 look=self.look,
                 plan=self.plan,
@@ -133,6 +153,10 @@ class World:
         """The same services, with another deadline for looks at Proxmox."""
         services: Services = self.app.state.services
         return replace(services, look_seconds=seconds)
+    def reload(self, requested_by: str) -> list[str]:
+        """Reload nothing, as if no file had changed; `tests.actuator.test_reload` has the real one."""
+        self.reloads.append(requested_by)
+        return []
 
     def clock(self) -> float:
         """The present, which only the test moves."""

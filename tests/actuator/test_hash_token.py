@@ -1,0 +1,32 @@
+"""Hashing a token on the command line."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from actuator.auth import hashed
+from actuator.errors import ConfigurationError
+from actuator.hash_token import hash_token
+
+TOKEN = "correct-horse-battery-staple"
+
+
+def test_hash_token() -> None:
+    """The command reads the token, with its line's end, and prints what a token file may hold."""
+    command = [sys.executable, "-c", "import sys; from actuator.cli import main; sys.exit(main())", "hash-token"]
+    done = subprocess.run(command, input=f"{TOKEN}\n", capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{hashed(TOKEN)}\n", "")
+
+
+@pytest.mark.parametrize("given", ["", "\n", "two words", f"{TOKEN}\n{TOKEN}", hashed(TOKEN)])
+def test_no_token(given: str) -> None:
+    """What is no single token, a hash among it, is refused with a sentence that does not repeat it."""
+    with pytest.raises(ConfigurationError, match="expected one token on standard input") as refused:
+        hash_token(io.StringIO(given), io.StringIO())
+
+    assert TOKEN not in str(refused.value)
