@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 from starlette.concurrency import run_in_threadpool
 
 from actuator.adapters.leadership import Leadership
+from actuator.adapters.probe import answers
 from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
-from actuator.adapters.waking import MagicPacket
 from actuator.api import application
 from actuator.api.intake import Intake
 from actuator.api.refusals import Refusals
 from actuator.api.services import Services
 from actuator.metrics import Metrics
+from actuator.wakers import chain
+from actuator.workflow.node_watch import NodeWatch
 from actuator.workflow.runner import Runner
 
 if TYPE_CHECKING:
@@ -49,21 +52,26 @@ def create_app(settings: Settings, credentials: Credentials) -> FastAPI:
         store=store,
         leadership=leadership,
         proxmox=proxmox,
-        waker=MagicPacket(settings.wake_targets()),
+        waker=chain(settings, credentials.wake, proxmox, store.nodes.mac),
         rules=settings.rules(),
         timing=settings.step_timing(),
         clock=time.time,
         observer=metrics,
+        answers=partial(answers, ports=settings.node_ports()),
     )
+
+    watch = NodeWatch(store=store, proxmox=proxmox, nodes=frozenset(settings.nodes), epoch=lambda: leadership.epoch)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Work while the server serves."""
         runner.start()
+        watch.start()
         try:
             yield
         finally:
             app.state.at_work = not await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
+            await run_in_threadpool(watch.stop)
             proxmox.close()
             store.close()
             log.info("actuator.stopped")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from actuator.auth import Tokens
 from actuator.errors import ConfigurationError
 from actuator.sections import regular_file
+from actuator.wake_secrets import WakeSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,10 +31,12 @@ class Credentials:
     Attributes:
         proxmox_secret: The API token's.
         tokens: The callers'.
+        wake: Of BMCs and network cards.
     """
 
     proxmox_secret: str = field(repr=False)
     tokens: Tokens
+    wake: WakeSecrets = field(default_factory=WakeSecrets)
 
     @classmethod
     def read(cls, settings: Settings, environment: Mapping[str, str], *, file: Path) -> Self:
@@ -47,7 +50,11 @@ class Credentials:
         Raises:
             ConfigurationError: names file, key and what was expected.
         """
-        return cls(_proxmox_secret(settings, environment, file), Tokens(_caller_tokens(settings, file)))
+        return cls(
+            _proxmox_secret(settings, environment, file),
+            Tokens(_caller_tokens(settings, file)),
+            WakeSecrets.read(settings, environment, file=file),
+        )
 
 
 def _proxmox_secret(settings: Settings, environment: Mapping[str, str], file: Path) -> str:

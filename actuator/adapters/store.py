@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, insert, select, update
 from actuator.adapters import codec, queries, tables
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
+from actuator.adapters.node_records import NodeRecords
 from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
 from actuator.errors import CancelRequested, LeadershipLost
 from actuator.policy.jobs import Failure, JobState, allowed
@@ -35,10 +36,14 @@ class Store:
 
     Args:
         engine: From `actuator.adapters.database.open_engine`.
+
+    Attributes:
+        nodes: What is remembered of each node.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
+        self.nodes = NodeRecords(self._database)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> Store:

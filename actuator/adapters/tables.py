@@ -137,6 +137,23 @@ job_events = Table(
     sqlite_autoincrement=True,  # an id never comes twice, whatever is deleted one day
 )
 
+node_records = Table(
+    "node_records",  # see `actuator.adapters.node_records`
+    METADATA,
+    Column("node", CleanText, primary_key=True),
+    Column("seen_online_at", Double),
+    Column("address", CleanText),
+    Column("mac", CleanText),
+    Column("mac_read_at", Double),
+    Column("wake_at", Double),
+    Column("wake_succeeded", Boolean),
+    Column("wake_method", CleanText),
+    Column("wake_seconds", Double),
+    Column("wake_message", CleanText),
+    Column("woke_at", Double),
+    Column("woke_seconds", Double),
+)
+
 # A dry run never touches the guest, so it neither blocks nor is blocked.
 _occupies_guest = and_(
     jobs.c.finished_at.is_(None), jobs.c.action == Action.MIGRATE.value, not_(jobs.c.dry_run), jobs.c.vmid.is_not(None)
@@ -156,7 +173,11 @@ def _create(conn: Connection) -> None:
     conn.execute(insert(control).values(id=1, epoch=0))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _add_node_records(conn: Connection) -> None:
+    node_records.create(conn, checkfirst=True)  # a database made by this release has it already
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_create, _add_node_records)
 """Step n leads from version n to n + 1; the newest version is their number."""
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from actuator.adapters.probe import answers
 from actuator.errors import LeadershipLost, StoreUnavailable
 from actuator.policy.jobs import JobState
 from actuator.workflow.means import Means
@@ -50,6 +51,7 @@ class Runner:
         timing: The operator's patience.
         observer: Who keeps the figures.
         clock: Unix seconds.
+        answers: Whether something at an IP address answers on the network.
     """
 
     def __init__(  # noqa: PLR0913 - it joins everything, once
@@ -63,6 +65,7 @@ class Runner:
         timing: Timing,
         observer: Observer,
         clock: Callable[[], float] = time.time,
+        answers: Callable[[str], bool] = answers,
     ) -> None:
         self._store = store
         self._leadership = leadership
@@ -70,7 +73,7 @@ class Runner:
         self._pool = ThreadPoolExecutor(max_workers=max(4, rules.parallel_limit), thread_name_prefix="tick")
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._stopping = threading.Event()
-        means = Means(proxmox, waker, store, rules, timing)
+        means = Means(proxmox, waker, store, rules, timing, answers=answers)
         self._ticker = Ticker(means, observer, clock, self._stopping.is_set)
         self._wake = threading.Event()
         self._stale = threading.Event()

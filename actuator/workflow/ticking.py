@@ -190,7 +190,7 @@ class Ticker:
             else:
                 self._live.pop(after.id, None)
         saved = replace(result, job=after)
-        report(before, saved, self._means.waker.method, self._observer)
+        report(before, saved, self._observer)
         return saved
 
 

@@ -53,6 +53,8 @@ checkpoint_fields = {
     "step_started_at": st.none() | seconds,
     "packets_sent": st.integers(min_value=0),
     "last_packet_at": st.none() | seconds,
+    "asked_at": st.none() | seconds,
+    "wake_method": st.none() | st.text(),
     "woken": st.booleans(),
     "stages": st.dictionaries(st.text(), seconds),
     "known_upids": st.none() | st.lists(st.text()).map(tuple),
