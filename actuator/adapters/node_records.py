@@ -5,15 +5,17 @@ In the database, so that it is known while the node sleeps. Written by the leade
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from actuator.adapters.tables import node_records, quarantine
+from actuator.adapters.tables import control, node_records, quarantine
+from actuator.errors import LeadershipLost
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from actuator.adapters.database import Database
 
@@ -75,6 +77,9 @@ class WakeTest:
 class NodeRecords:
     """The records of all nodes; `StoreUnavailable` when the database cannot be read or written.
 
+    Writing takes the epoch of whoever leads, and raises `LeadershipLost`, with nothing written, when it is not the
+    newest any more.
+
     Args:
         database: Where they are.
     """
@@ -106,18 +111,19 @@ class NodeRecords:
             found: str | None = conn.execute(query).scalar()
         return found
 
-    def seen_online(self, addresses: Mapping[str, str | None], now: float) -> list[str]:
+    def seen_online(self, addresses: Mapping[str, str | None], now: float, *, epoch: int) -> list[str]:
         """Remember that nodes are members of their cluster, which ends a quarantine.
 
         Args:
             addresses: Node -> its IP address, None when that was not told.
             now: Unix seconds.
+            epoch: Of the leader.
 
         Returns:
             The nodes whose quarantine it ended.
         """
         cleared = []
-        with self._database.writing() as conn:
+        with self._writing(epoch) as conn:
             for node, address in sorted(addresses.items()):
                 self._put(conn, node, {"seen_online_at": now} | ({} if address is None else {"address": address}))
                 in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
@@ -125,13 +131,20 @@ class NodeRecords:
                     cleared.append(node)
         return cleared
 
-    def mac_read(self, node: str, mac: str | None, now: float) -> None:
+    def mac_read(self, node: str, mac: str | None, now: float, *, epoch: int) -> None:
         """Remember what Proxmox's configuration of a node says; None when it names no address."""
-        with self._database.writing() as conn:
+        with self._writing(epoch) as conn:
             self._put(conn, node, {"mac": mac, "mac_read_at": now})
 
-    def woken(self, node: str, test: WakeTest) -> None:
-        """Remember how a wake went; an earlier success stays known."""
+    def woken(self, node: str, test: WakeTest, *, epoch: int, quarantined: str | None = None) -> None:
+        """Remember how a wake went; an earlier success stays known.
+
+        Args:
+            node: Its name.
+            test: How it went.
+            epoch: Of the leader.
+            quarantined: Why it shall not be woken any more, or None to leave that as it is.
+        """
         values: dict[str, Any] = {
             "wake_at": test.at,
             "wake_succeeded": test.succeeded,
@@ -141,11 +154,22 @@ class NodeRecords:
         }
         if test.succeeded:
             values |= {"woke_at": test.at, "woke_seconds": test.seconds}
-        with self._database.writing() as conn:
+        with self._writing(epoch) as conn:
             self._put(conn, node, values)
+            if quarantined is not None:
+                conn.execute(delete(quarantine).where(quarantine.c.node == node))
+                conn.execute(insert(quarantine).values(node=node, why=quarantined, since=test.at))
+
+    @contextmanager
+    def _writing(self, epoch: int) -> Iterator[Connection]:
+        with self._database.writing() as conn:
+            newest = conn.execute(select(control.c.epoch)).scalar_one()
+            if epoch != newest:
+                raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch})")
+            yield conn
 
     @staticmethod
-    def _put(conn: Any, node: str, values: dict[str, Any]) -> None:
-        # Alone in its transaction: nobody inserts in between.
+    def _put(conn: Connection, node: str, values: dict[str, Any]) -> None:
+        # The leader alone writes here: nobody inserts in between.
         if conn.execute(update(node_records).where(node_records.c.node == node).values(values)).rowcount == 0:
             conn.execute(insert(node_records).values(node=node, **values))

@@ -87,8 +87,7 @@ class NodeWatch:
         online = {
             name: node.address for name, node in self._proxmox.members().items() if node.online and name in self._nodes
         }
-        self._store.check_lead(epoch)
-        for name in self._store.nodes.seen_online(online, self._clock()):
+        for name in self._store.nodes.seen_online(online, self._clock(), epoch=epoch):
             _log.info("node.quarantine_cleared", node=name, message=f"Node {name} is online: it may be woken again.")
         records = self._store.nodes.all()
         for name in sorted(online):
@@ -109,8 +108,7 @@ class NodeWatch:
         except (Temporary, Permanent) as error:  # this node's; the others are looked at all the same
             self._tell(name, str(error))
             return
-        self._store.check_lead(epoch)
-        self._store.nodes.mac_read(name, mac, self._clock())
+        self._store.nodes.mac_read(name, mac, self._clock(), epoch=epoch)
         self._read.add(name)
         self._told.pop(name, None)
         if mac != record.mac:

@@ -123,7 +123,7 @@ class Ticker:
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
-            means = replace(self._means, may_act=lambda: self._may_act(epoch))
+            means = replace(self._means, epoch=epoch, may_act=lambda: self._may_act(epoch))
             return _STEPS[job.state](job, means, now)
         except (LeadershipLost, StoreUnavailable):
             raise

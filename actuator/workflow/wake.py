@@ -119,7 +119,9 @@ def _joined(job: Job, means: Means, target: str, now: float) -> StepResult:
     if not checkpoint.woken or checkpoint.asked_at is None:
         return advance(job, JobState.AWAITING_READY, message, **_times(job))
     method, took = checkpoint.wake_method or "", max(0.0, now - checkpoint.asked_at)
-    _remember(means, target, WakeTest(now, succeeded=True, method=method, seconds=took, message=message))
+    # Before the job is saved: what is repeated after a crash writes the same.
+    test = WakeTest(now, succeeded=True, method=method, seconds=took, message=message)
+    means.store.nodes.woken(target, test, epoch=means.epoch)
     return advance(job, JobState.AWAITING_READY, message, method=method, wake_seconds=took, **_times(job))
 
 
@@ -129,8 +131,8 @@ def _never_woke(job: Job, means: Means, target: str, patience: float, now: float
         return fail(job, Failure.NEVER_WOKE, f"{target} could not be asked to wake in {patience:.0f} s. {job.message}")
     method, message = checkpoint.wake_method or "", why_not(target, checkpoint, patience)
     took = now - checkpoint.asked_at
-    _remember(means, target, WakeTest(now, succeeded=False, method=method, seconds=took, message=message))
-    means.store.quarantine(target, message, now)
+    test = WakeTest(now, succeeded=False, method=method, seconds=took, message=message)
+    means.store.nodes.woken(target, test, epoch=means.epoch, quarantined=message)
     return fail(
         job,
         Failure.NEVER_WOKE,
@@ -140,12 +142,6 @@ def _never_woke(job: Job, means: Means, target: str, patience: float, now: float
         stage=next((stage for stage in (Stage.ANSWERS, Stage.POWERED) if stage in checkpoint.stages), "none"),
         **_times(job),
     )
-
-
-def _remember(means: Means, target: str, test: WakeTest) -> None:
-    """Write the test down before the job is saved, unless another process leads: a repeat writes the same."""
-    means.may_act()
-    means.store.nodes.woken(target, test)
 
 
 def _times(job: Job) -> dict[str, object]:

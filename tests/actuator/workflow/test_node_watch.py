@@ -57,7 +57,9 @@ def test_they_are_read_after_our_start_now_and_then_and_after_a_wake(bench: Benc
         return len(bench.sent("GET", CONFIG))
 
     assert [reads_after(0), reads_after(60), reads_after(3500), reads_after(60)] == [1, 1, 1, 2]
-    bench.store.nodes.woken("pve2", WakeTest(clock.now, succeeded=True, method="ipmi", seconds=1.0, message="."))
+    bench.store.nodes.woken(
+        "pve2", WakeTest(clock.now, succeeded=True, method="ipmi", seconds=1.0, message="."), epoch=bench.epoch
+    )
     assert [reads_after(1), reads_after(60)] == [3, 3]
 
     watch(bench, clock).look()

@@ -92,7 +92,7 @@ def test_each_method_wakes_the_node(tmp_path: Path, toolbox: Toolbox, name: str)
     if name == "proxmox":
         plan = two_nodes()  # its packets carry no password
     with Bench(tmp_path, plan) as bench:
-        bench.store.nodes.mac_read("pve", ORIGINAL_MAC, 0)
+        bench.store.nodes.mac_read("pve", ORIGINAL_MAC, 0, epoch=bench.epoch)
         by(bench, toolbox, name)
 
         job = bench.run(bench.order())
