@@ -112,6 +112,7 @@ class Checkpoint:
         last_packet_at: When it was last asked to wake, by packet or otherwise.
         asked_at: When the target was first asked to wake; how long its stages took counts from here.
         wake_method: By which methods it was asked last, such as ``ipmi`` or ``proxmox+magic_packet``.
+        wake_troubles: Methods that could not ask at the last time, and why; empty when all could.
         woken: The target was off when we came, and we asked it to wake.
         stages: Stage of getting up -> unix seconds when first seen (powered, answers, member, quorate, api, storage).
         known_upids: The guest's migration tasks on the source before ours was asked for. Not None means that the
@@ -131,6 +132,7 @@ class Checkpoint:
     last_packet_at: float | None = None
     asked_at: float | None = None
     wake_method: str | None = None
+    wake_troubles: str = ""
     woken: bool = False
     stages: Mapping[str, float] = field(default_factory=dict)
     known_upids: tuple[str, ...] | None = None

@@ -26,10 +26,11 @@ def why_not(target: str, checkpoint: Checkpoint, patience: float) -> str:
     """
     situation, advice = _situation(target, checkpoint)
     packets = f" ({checkpoint.packets_sent} magic packets)" if checkpoint.packets_sent else ""
+    troubles = f" It could not be asked by {checkpoint.wake_troubles}." if checkpoint.wake_troubles else ""
     return (
         f"Node {target} did not join in {patience:.0f} s: {situation}. It was asked to wake by "
-        f"{checkpoint.wake_method}{packets}. {advice} It is not woken again until it was seen online or is cleared, so "
-        f"start it by hand once."
+        f"{checkpoint.wake_method}{packets}.{troubles} {advice} It is not woken again until it was seen online or is "
+        f"cleared, so start it by hand once."
     )
 
 

@@ -44,6 +44,8 @@ def wake(job: Job, means: Means, now: float) -> StepResult:
         return stay(
             job, min(means.timing.poll_seconds, due) if due > 0 else 0.0, sign, **({} if sign is None else _times(job))
         )
+    if not means.may_act():
+        return stay(job, means.timing.poll_seconds)
     try:
         attempt = means.waker.wake(target)
     except Permanent as error:
@@ -73,16 +75,18 @@ def _asked(job: Job, means: Means, target: str, attempt: Attempt, now: float) ->
             asked_at=now if before.asked_at is None else before.asked_at,
             # A BMC that finds it on after somebody asked did not do it.
             wake_method=before.wake_method if attempt.was_on and before.wake_method else attempt.method,
+            wake_troubles=attempt.troubles,
             packets_sent=before.packets_sent + attempt.packets,
             last_packet_at=now,
         ),
     )
     if any(each.certain for each in attempt.asked):
         job, _ = recorded(job, [Stage.POWERED], now)
+    message = _told(target, attempt, means.timing.boot_timeout(target), first=before.asked_at is None)
     return stay(
         job,
         min(means.timing.poll_seconds, means.timing.packet_interval_seconds),
-        _told(target, attempt, means.timing.boot_timeout(target), first=before.asked_at is None),
+        None if job.message == message else message,  # a boot of minutes is no reason for a page of the same line
         packets_sent=job.checkpoint.packets_sent,
         method=attempt.method,
         **detail,

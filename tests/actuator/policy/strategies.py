@@ -55,6 +55,7 @@ checkpoint_fields = {
     "last_packet_at": st.none() | seconds,
     "asked_at": st.none() | seconds,
     "wake_method": st.none() | st.text(),
+    "wake_troubles": st.text(),
     "woken": st.booleans(),
     "stages": st.dictionaries(st.text(), seconds),
     "known_upids": st.none() | st.lists(st.text()).map(tuple),

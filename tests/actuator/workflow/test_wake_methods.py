@@ -18,6 +18,7 @@ from actuator.adapters.waking import (
     RedfishAccess,
     WakeTarget,
 )
+from actuator.errors import LeadershipLost
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from deploy.lab.tools import Toolbox
 
 NEVER = 1e6
-BRIEF = Timing(boot_timeout_seconds=20, ready_timeout_seconds=20, poll_seconds=2, packet_interval_seconds=10)
+BRIEF = Timing(boot_timeout_seconds=25, ready_timeout_seconds=20, poll_seconds=2, packet_interval_seconds=10)
 SECUREON = bytes.fromhex("a1b2c3d4e5f6")
 
 
@@ -150,7 +151,7 @@ def test_each_stage_is_timed_and_told(tmp_path: Path, toolbox: Toolbox) -> None:
 @pytest.mark.parametrize(
     ("boot", "method", "stage", "words"),
     [
-        (stuck(), "deaf", "none", ("no sign of life", "Wake-on: g", "6 magic packets")),
+        (stuck(), "deaf", "none", ("no sign of life", "Wake-on: g", "9 magic packets")),
         (stuck(answers=NEVER), "redfish", "powered", ("has power, but it does not answer", "console")),
         (stuck(joins=NEVER), "proxmox", "answers", ("2 s after the first request", "systemctl status corosync")),
     ],
@@ -173,6 +174,31 @@ def test_how_far_it_came_is_told(  # noqa: PLR0917 - pytest's arguments
         assert (record.wake_succeeded, record.wake_message, record.woke_at) == (False, job.message, None)
         assert record.quarantined == job.message
         assert bench.figures.wakes == []
+
+
+def test_methods_that_failed_are_told_at_the_end(tmp_path: Path, toolbox: Toolbox) -> None:
+    """A node that gives no sign of life may merely not have been asked by the method that works; the same line once."""
+    with Bench(tmp_path, timing=BRIEF) as bench:
+        bench.lab.faults.add(Answer("GET", "/redfish/v1/Systems", times=None, status=401))
+        by(bench, toolbox, "redfish", "deaf")
+
+        job = bench.run(bench.order(WAKE))
+
+        assert "no sign of life" in job.message
+        assert "could not be asked by redfish: the BMC at" in job.message
+        assert sum("Asked pve to wake" in message for message in bench.messages(job.id)) == 2
+
+
+def test_who_has_lost_the_lead_wakes_nobody(bench: Bench, toolbox: Toolbox) -> None:
+    """A leader that slept while another took over finds out before it asks."""
+    by(bench, toolbox, "proxmox")
+    job_id = bench.order()
+    bench.run(job_id, JobState.WAKING)
+    bench.store.next_epoch()
+
+    with pytest.raises(LeadershipLost):
+        bench.tick(job_id)
+    assert bench.sent("POST", "/wakeonlan") == []
 
 
 def test_a_node_that_is_on_already_is_told_as_that(tmp_path: Path, toolbox: Toolbox) -> None:
