@@ -51,8 +51,18 @@ class Ports:
     api: int = field(default_factory=free_port)
     wake: int = 0
     bmc: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
-    redfish: int = field(default_factory=free_port)
-    ssh: int = field(default_factory=free_port)
+    redfish: int = 0
+    ssh: int = 0
+
+    def __post_init__(self) -> None:
+        """Take free ports for what listens beside the API on the same address, each its own."""
+        taken = {self.api}
+        for name in ("redfish", "ssh"):
+            port = getattr(self, name)
+            while port == 0 or port in taken:
+                port = free_port()
+            taken.add(port)
+            object.__setattr__(self, name, port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,8 @@ class Engine:
     async def settle(self) -> None:
         """Wait until every server listens, or not, as its node's stage wants it."""
         while self._followers:
-            await asyncio.gather(*self._followers)
+            # Should one fail, the task group ends the lab with its error: it is not that of whoever waits here.
+            await asyncio.gather(*self._followers, return_exceptions=True)
 
     async def _pump(self) -> None:
         """Let things happen when they are due."""
