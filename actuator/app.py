@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -11,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 
 from actuator.adapters.leadership import lead_of
 from actuator.adapters.looking import Aside
+from actuator.adapters.probe import answers
 from actuator.adapters.prometheus import Prometheus
 from actuator.adapters.proxmox import Proxmox
 from actuator.adapters.store import Store
-from actuator.adapters.waking import MagicPacket
 from actuator.api import application
 from actuator.api.gate import Gate
 from actuator.api.intake import Intake
@@ -25,8 +26,10 @@ from actuator.monitoring import prometheus_access
 from actuator.policy.power import Power
 from actuator.reload import Reloader
 from actuator.tls import Exchangeable
+from actuator.wakers import chain
 from actuator.workflow.follow_up import FollowUp
 from actuator.workflow.means import Means
+from actuator.workflow.node_watch import NodeWatch
 from actuator.workflow.planning import plan
 from actuator.workflow.runner import Runner
 
@@ -75,28 +78,34 @@ def create_app(
     access = prometheus_access(settings.prometheus)
     power = Power if access is None else Prometheus(access).power
     follow_up = FollowUp(store, lambda: leadership.epoch, power, metrics, time.time)
+    waker = chain(settings, credentials.wake, proxmox, store.nodes.mac)
     runner = Runner(
         store=store,
         leadership=leadership,
         proxmox=proxmox,
-        waker=MagicPacket(settings.wake_targets()),
+        waker=waker,
         rules=settings.rules(),
         timing=settings.step_timing(),
         clock=time.time,
         observer=metrics,
+        answers=partial(answers, ports=settings.node_ports()),
         power=power,
     )
+
+    watch = NodeWatch(store=store, proxmox=proxmox, nodes=frozenset(settings.nodes), epoch=lambda: leadership.epoch)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Work while the server serves."""
         runner.start()
         follow_up.start()
+        watch.start()
         try:
             yield
         finally:
             await run_in_threadpool(follow_up.stop, _LAST_LOOK_SECONDS)
             app.state.at_work = not await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
+            await run_in_threadpool(watch.stop)
             proxmox.close()
             store.close()
             log.info("actuator.stopped")
@@ -120,7 +129,7 @@ def create_app(
 
     def means() -> Means:
         present = reloader.settings
-        return Means(proxmox, waker, store, present.rules(), present.step_timing(), power)
+        return Means(proxmox, waker, store, present.rules(), present.step_timing(), power=power)
 
     services = Services(
         store=store,
@@ -133,10 +142,11 @@ def create_app(
         clock=time.time,
         mode=lambda: reloader.settings.mode,
         reload=reloader.reload,
-        rules=lambda: reloader.settings.rules(),
+        rules=lambda: means().rules,
         look=lambda: aside.ask(proxmox.cluster),
         plan=lambda order: aside.ask(lambda: plan(order, means(), time.time())),
         power=power,
+        wakes=store.nodes.all,
     )
     app = application.build(services, lifespan=lifespan)
     app.state.reload, app.state.tls = reloader.reload, tls

@@ -18,6 +18,7 @@ from actuator import tls
 from actuator.auth import HASHED, Holder, Tokens, digest_of
 from actuator.errors import ConfigurationError
 from actuator.sections import regular_file
+from actuator.wake_secrets import WakeSecrets
 
 if TYPE_CHECKING:
     import ssl
@@ -41,12 +42,14 @@ class Credentials:
         tokens: The callers'.
         tls: What the listener shows and asks of those who connect; None when it speaks plain HTTP.
         database_password: PostgreSQL's; None when it is not ours to give.
+        wake: Of BMCs and network cards.
     """
 
     proxmox_secret: str = field(repr=False)
     tokens: Tokens
     tls: ssl.SSLContext | None = None
     database_password: str | None = field(default=None, repr=False)
+    wake: WakeSecrets = field(default_factory=WakeSecrets)
 
     @classmethod
     def read(cls, settings: Settings, environment: Mapping[str, str], *, file: Path) -> Self:
@@ -65,6 +68,7 @@ class Credentials:
             Tokens(_caller_tokens(settings, file)),
             tls.server_context(settings.web, file),
             _database_password(settings, environment, file),
+            WakeSecrets.read(settings, environment, file=file),
         )
 
 

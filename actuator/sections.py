@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -29,6 +28,7 @@ from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
 PROXMOX_PORT: Final = 8006
 _MAX_PORT = 65535
 _WEEK = 604_800
+_OWN_AUTHORITY = "the cluster's authority, a copy of /etc/pve/pve-root-ca.pem"
 
 
 def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
@@ -50,17 +50,6 @@ def address(default_port: int | None) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _mac(text: object) -> str:
-    # Unquoted, YAML takes some addresses (12:34:56:10:20:30) for a number in base sixty.
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text):
-        raise ValueError('expected a MAC address in quotes, such as "0c:9d:92:86:bb:63"')
-    if not text.strip("0:-"):
-        raise ValueError("expected the MAC address of one network card; this one is all zeros")
-    if int(text[:2], 16) & 1:
-        raise ValueError("expected the MAC address of one network card; this one is a multicast address")
-    return text
-
-
 def _ipv4(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
@@ -77,7 +66,9 @@ def _between(low: float, high: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _matching(pattern: str, expected: str) -> AfterValidator:
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """Check that the whole text has this form; ``expected`` says it in words."""
+
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text, re.ASCII):
             raise ValueError(f"expected {expected}")
@@ -96,12 +87,26 @@ def regular_file(path: Path) -> None:
         raise OSError(errno.EINVAL, "not a regular file")
 
 
+def certificate_authority(what: str) -> AfterValidator:
+    """Check that a file holds certificates in PEM; ``what`` says whose are expected."""
+
+    def check(path: Path) -> Path:
+        try:
+            regular_file(path)
+            ssl.create_default_context(cafile=str(path))
+        except OSError as error:  # SSLError among them
+            raise ValueError(f"expected a PEM file with {what} ({error})") from None
+        return path
+
+    return AfterValidator(check)
+
+
 IPv4 = Annotated[str, AfterValidator(_ipv4)]
 Patience = Annotated[FiniteFloat, Field(strict=True), _between(1, 86_400)]
 Period = Annotated[FiniteFloat, Field(strict=True), _between(1, _WEEK)]
 Count = Annotated[int, Field(strict=True), _between(1, 1000)]
 FileName = Annotated[Path, AfterValidator(_beside_the_file)]
-NodeName = Annotated[str, _matching(NODE_NAME, "a Proxmox node name, such as 'pve2' (no domain, no port)")]
+NodeName = Annotated[str, matching(NODE_NAME, "a Proxmox node name, such as 'pve2' (no domain, no port)")]
 
 
 class Section(BaseModel):
@@ -135,7 +140,7 @@ class ProxmoxSection(Section):
     hosts: Annotated[tuple[Annotated[str, address(PROXMOX_PORT)], ...], Field(min_length=1)]
     token_id: str
     token_file: FileName | None = None
-    ca_file: FileName | None = None
+    ca_file: Annotated[FileName, certificate_authority(_OWN_AUTHORITY)] | None = None
     verify: Annotated[bool, Field(strict=True)] = True
 
     @field_validator("token_id")
@@ -144,19 +149,6 @@ class ProxmoxSection(Section):
         if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![^\s@!=]+", text):
             raise ValueError("expected user@realm!name, such as 'wattshift@pve!actuator', without the secret")
         return text
-
-    @field_validator("ca_file")
-    @classmethod
-    def _ca_file(cls, path: Path | None) -> Path | None:
-        if path is not None:
-            try:
-                regular_file(path)
-                ssl.create_default_context(cafile=str(path))
-            except OSError as error:  # SSLError among them
-                raise ValueError(
-                    f"expected a PEM file with the cluster's authority, a copy of /etc/pve/pve-root-ca.pem ({error})"
-                ) from None
-        return path
 
     @field_validator("hosts")
     @classmethod
@@ -172,34 +164,6 @@ class ProxmoxSection(Section):
         return self
 
 
-class WakeSection(Section):
-    """Key ``nodes.NAME.wake``: how the node is woken; see `actuator.adapters.waking.WakeTarget`.
-
-    Attributes:
-        mac: Of the card that has Wake-on-LAN enabled.
-        broadcast: Where to send to.
-        port: UDP.
-        interface: Our own address to send from.
-    """
-
-    mac: Annotated[str, BeforeValidator(_mac)]
-    broadcast: IPv4 = "255.255.255.255"
-    port: Annotated[int, Field(ge=1, le=_MAX_PORT, strict=True)] = 9
-    interface: IPv4 | None = None
-
-
-class NodeSection(Section):
-    """Key ``nodes.NAME``: a node that may be source or target.
-
-    Attributes:
-        wake: Absent when it is never to be woken.
-        boot_timeout_seconds: Its own, instead of ``timing.boot_timeout_seconds``.
-    """
-
-    wake: WakeSection | None = None
-    boot_timeout_seconds: Patience | None = None
-
-
 class GuestsSection(Section):
     """Key ``guests``: which guests may be moved; none unless said so.
 
@@ -209,7 +173,7 @@ class GuestsSection(Section):
     """
 
     vmids: frozenset[Annotated[int, Field(ge=MIN_VMID, le=MAX_VMID, strict=True)]] = frozenset()
-    tag: Annotated[str, _matching(r"[a-z0-9_][a-z0-9_+.-]*", "a Proxmox tag, in lower case")] | None = None
+    tag: Annotated[str, matching(r"[a-z0-9_][a-z0-9_+.-]*", "a Proxmox tag, in lower case")] | None = None
 
 
 class LimitsSection(Section):
@@ -269,7 +233,7 @@ class TokenSection(Section):
         scopes: What it is good for; see `actuator.auth.Scope`.
     """
 
-    name: Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]
+    name: Annotated[str, matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]
     file: FileName
     scopes: frozenset[Scope]
 

@@ -16,13 +16,14 @@ from actuator.adapters.waking import WakeTarget
 from actuator.configfile import findings, read_yaml
 from actuator.errors import ConfigurationError
 from actuator.monitoring import AlertmanagerSection, PrometheusSection
+from actuator.node_sections import NodeSection
 from actuator.policy.rules import Mode, Rules
 from actuator.sections import (
+    PROXMOX_PORT,
     FileName,
     GuestsSection,
     LimitsSection,
     NodeName,
-    NodeSection,
     ProxmoxSection,
     Section,
     TimingSection,
@@ -33,6 +34,7 @@ from actuator.web_section import WebSection
 from actuator.workflow.timing import Timing
 
 _MIB = 1024 * 1024
+_SSH_PORT = 22
 
 
 class Settings(Section):
@@ -93,7 +95,7 @@ class Settings(Section):
     def _distinct_cards(cls, nodes: dict[str, NodeSection]) -> dict[str, NodeSection]:
         owners: dict[str, str] = {}
         for name, node in nodes.items():
-            if node.wake is None:
+            if node.wake is None or node.wake.mac is None:
                 continue
             owner = owners.setdefault(node.wake.mac.lower().replace("-", ":"), name)
             if owner != name:
@@ -134,7 +136,7 @@ class Settings(Section):
         return Rules(
             mode=self.mode,
             nodes=frozenset(self.nodes),
-            wakeable=frozenset(self.wake_targets()),
+            wakeable=frozenset(name for name, node in self.nodes.items() if node.wake is not None),
             allowed_vmids=self.guests.vmids,
             allowed_tag=self.guests.tag,
             cooldown_seconds=limits.cooldown_seconds,
@@ -153,8 +155,17 @@ class Settings(Section):
         return Timing(**self.timing.model_dump(exclude_none=True), boot_timeouts=own)
 
     def wake_targets(self) -> dict[str, WakeTarget]:
-        """Return where magic packets go, by node."""
-        return {name: WakeTarget(**node.wake.model_dump()) for name, node in self.nodes.items() if node.wake}
+        """Return where magic packets go, by node; without the passwords of cards that have one."""
+        wakes = {name: node.wake for name, node in self.nodes.items() if node.wake is not None}
+        return {
+            name: WakeTarget(mac=wake.mac, broadcast=wake.broadcast, port=wake.port, interface=wake.interface)
+            for name, wake in wakes.items()
+        }
+
+    def node_ports(self) -> tuple[int, ...]:
+        """Return the TCP ports by which a node shows that it is up: those of the API's endpoints, and sshd's."""
+        ports = {urlsplit(f"//{host}").port or PROXMOX_PORT for host in self.proxmox.hosts}
+        return (*sorted(ports), _SSH_PORT)
 
     def proxmox_access(self, token_secret: str) -> ProxmoxAccess:
         """Return how the cluster's API is reached.
@@ -177,6 +188,12 @@ class Settings(Section):
             found.append("mode is 'observe': jobs are decided and recorded, but nothing is woken or moved")
         if not self.proxmox.verify:
             found.append("proxmox.verify is false: anybody on the network can pose as the cluster; set proxmox.ca_file")
+        found += [
+            f"nodes.{name}.wake.redfish.verify is false: anybody on the network can pose as this BMC and learn its "
+            f"password; set nodes.{name}.wake.redfish.ca_file"
+            for name, node in self.nodes.items()
+            if node.wake is not None and node.wake.redfish is not None and not node.wake.redfish.verify
+        ]
         if not self.guests.vmids and self.guests.tag is None:
             found.append("guests is empty: no guest may be moved; give guests.vmids or guests.tag")
         if self.database_password_file is not None and self.database.startswith("sqlite:"):
@@ -192,7 +209,21 @@ class Settings(Section):
         if self.database_password_file is not None:
             files.append(("database_password_file", self.database_password_file))
         files += [("web.key_file", self.web.key_file)] if self.web.key_file else []
+        for name, node in self.nodes.items():
+            files += [(f"nodes.{name}.{key}", file) for key, file in _wake_files(node)]
         return files if self.proxmox.token_file is None else [("proxmox.token_file", self.proxmox.token_file), *files]
+
+
+def _wake_files(node: NodeSection) -> list[tuple[str, Path]]:
+    if node.wake is None:
+        return []
+    redfish, ipmi = node.wake.redfish, node.wake.ipmi
+    files = {
+        "wake.secureon_file": node.wake.secureon_file,
+        "wake.redfish.password_file": None if redfish is None else redfish.password_file,
+        "wake.ipmi.password_file": None if ipmi is None else ipmi.password_file,
+    }
+    return [(key, file) for key, file in files.items() if file is not None]
 
 
 def _others_can_write(file: Path) -> bool:

@@ -20,12 +20,12 @@ from proxmoxer.core import ProxmoxResource, ResourceException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from actuator.adapters.answers import error_of
-from actuator.errors import ConfigurationError, ProxmoxAmbiguous, ProxmoxUnreachable
+from actuator.errors import ConfigurationError, ProxmoxAmbiguous, ProxmoxRefused, ProxmoxUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actuator.errors import Temporary
+    from actuator.errors import Permanent, Temporary
 
 _log = structlog.get_logger(__name__)
 # proxmoxer can log the bodies of requests; ours says what was asked for itself.
@@ -117,19 +117,29 @@ class Endpoints:
             return answer
         raise failure or ProxmoxUnreachable("no endpoint")
 
-    def post(self, *path: str, **parameters: str | int) -> object:
+    def post(self, *path: str, not_by: str | None = None, **parameters: str | int) -> object:
         """Change something; asks the next endpoint only when this one surely did not take the request.
+
+        Args:
+            path: The parts of the API path.
+            not_by: A part of the reason by which the wrong node refuses: another endpoint is asked then.
+            parameters: Of the form.
 
         Raises:
             Temporary: As `error_of` and the state of the network tell.
             Permanent: As `error_of` tells.
         """
-        failure: Temporary | None = None
+        failure: Temporary | Permanent | None = None
         for index, connection in self._in_order():
             try:
                 answer = connection.post(path, parameters, self._access.call_timeout)
             except ProxmoxUnreachable as error:
                 failure = failure or error
+                continue
+            except ProxmoxRefused as error:
+                if not_by is None or not_by not in error.reason:
+                    raise
+                failure = error
                 continue
             self._prefer(index)
             return answer

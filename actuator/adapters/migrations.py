@@ -114,7 +114,24 @@ _AUDIT = (
     )""",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_ACTUATORS, _AUDIT)
+_NODE_RECORDS = (
+    """CREATE TABLE node_records (
+        node TEXT NOT NULL PRIMARY KEY,
+        seen_online_at {double},
+        address TEXT,
+        mac TEXT,
+        mac_read_at {double},
+        wake_at {double},
+        wake_succeeded BOOLEAN,
+        wake_method TEXT,
+        wake_seconds {double},
+        wake_message TEXT,
+        woke_at {double},
+        woke_seconds {double}
+    )""",
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _SEVERAL_ACTUATORS, _AUDIT, _NODE_RECORDS)
 """Step n leads from version n to n + 1; the newest version is their number."""
 
 

@@ -15,14 +15,15 @@ from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
 from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from actuator.adapters.shapes import Storage
-    from actuator.policy.cluster import Cluster, Preconditions
+    from actuator.policy.cluster import Cluster, Node, Preconditions
 
 __all__ = ["Proxmox", "ProxmoxAccess"]
 
 _Shape = TypeVar("_Shape")
+_ITSELF = "cannot wake my self"
 
 
 class Proxmox:
@@ -42,6 +43,11 @@ class Proxmox:
         guests = self._endpoints.get("cluster", "resources", type="vm")
         nodes = self._endpoints.get("cluster", "resources", type="node")
         return _shaped("the cluster", lambda: shapes.cluster_of(status, guests, nodes))
+
+    def members(self) -> Mapping[str, Node]:
+        """The nodes by name, without their statistics, in one call (``GET /cluster/status``)."""
+        status = self._endpoints.get("cluster", "status")
+        return _shaped("the cluster", lambda: shapes.cluster_of(status, [], [])).nodes
 
     def preconditions(self, node: str, vmid: int) -> Preconditions:
         """Proxmox's view of moving a guest (``GET /nodes/{node}/qemu/{vmid}/migrate``); needs quorum and no lock."""
@@ -68,6 +74,27 @@ class Proxmox:
         except (ProxmoxUnreachable, ProxmoxAmbiguous, ProxmoxNotReady):
             return False
         return isinstance(answer, dict) and "version" in answer
+
+    def wake(self, node: str) -> str:
+        """Let an endpoint that is awake send one magic packet to a node (``POST /nodes/{node}/wakeonlan``).
+
+        The node that is named is the sleeper, and whoever answers the call sends; it takes no parameters at all.
+
+        Returns:
+            The MAC address that was called; whether it heard is told by nobody.
+        """
+        answer = self._endpoints.post("nodes", node, "wakeonlan", not_by=_ITSELF)
+        if not isinstance(answer, str):
+            raise not_understood(f"POST wakeonlan of {node}", "no MAC address")
+        return answer
+
+    def wake_mac(self, node: str) -> str | None:
+        """The MAC address that Proxmox would wake a node by (``GET /nodes/{node}/config``); told by the node itself.
+
+        None when nobody set it.
+        """
+        answer = self._endpoints.get("nodes", node, "config", slow=True)
+        return _shaped("a node's configuration", lambda: shapes.wake_mac_of(answer))
 
     def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> str:
         """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``); ``node`` is where the guest is.

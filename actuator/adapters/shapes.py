@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from actuator.adapters.tasks import Task, is_upid
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _DISK = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+")
 _NO_CONTENT = "no content"
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 class UnexpectedShape(ValueError):
@@ -52,7 +53,7 @@ def cluster_of(status: object, guests: object, nodes: object) -> Cluster:
             quorate = _flag(entry, "quorate")
         elif entry.get("type") == "node":
             node = _node(_text(entry, "name"), _flag(entry, "online"), resources.get(_text(entry, "name"), {}))
-            members[node.name] = node
+            members[node.name] = replace(node, address=str(entry["ip"]) if entry.get("ip") else None)
     if not members:
         raise UnexpectedShape("/cluster/status without any node")
     found = (_guest(entry) for entry in _entries(guests))
@@ -144,6 +145,26 @@ def disk_storages_of(config: object) -> frozenset[str]:
     """
     volumes = (str(value).split(",", 1)[0] for key, value in _entry(config).items() if _DISK.fullmatch(key))
     return frozenset(volume.split(":", 1)[0] for volume in volumes if ":" in volume and not volume.startswith("/"))
+
+
+def wake_mac_of(config: object) -> str | None:
+    """The MAC address in the property ``wakeonlan`` of ``GET /nodes/{node}/config``, or None when nobody set it.
+
+    ``[mac=]<MAC>[,bind-interface=<interface>][,broadcast-address=<IPv4>]``; the other two are for the packets that the
+    node itself sends to others.
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    text = _entry(config).get("wakeonlan")
+    if not text:
+        return None
+    for part in str(text).split(","):
+        key, given, value = part.partition("=")
+        mac = value if given and key.strip() == "mac" else key if not given else ""
+        if _MAC.fullmatch(mac.strip()):
+            return mac.strip().lower()
+    raise UnexpectedShape("wakeonlan without a MAC address")
 
 
 def _node(name: str, online: bool, stats: Mapping[str, Any]) -> Node:  # noqa: FBT001 - private, named by its parameter

@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from actuator.adapters import audit, codec, migrations, queries, reports
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
+from actuator.adapters.node_records import NodeRecords
 from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
 from actuator.errors import CancelRequested, LeadershipLost
 from actuator.policy.jobs import Failure, JobState, allowed
@@ -51,10 +52,14 @@ class Store:
 
     Args:
         engine: From `actuator.adapters.database.open_engine`.
+
+    Attributes:
+        nodes: What is remembered of each node.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.database = Database(engine)
+        self.nodes = NodeRecords(self.database)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0, password: str | None = None) -> Store:
@@ -181,12 +186,12 @@ class Store:
 
     def record(self, *entries: AuditEntry) -> None:
         """Write lines of the audit that go with nothing else here."""
-        with self._database.writing() as conn:
+        with self.database.writing() as conn:
             audit.add(conn, entries)
 
     def audit(self, since: float, until: float) -> Iterator[AuditEntry]:
         """Every line of the audit, see `actuator.adapters.audit.read`; raises `StoreUnavailable` while iterating."""
-        return audit.read(self._database, since, until)
+        return audit.read(self.database, since, until)
 
     def pause(self, why: str, now: float, *entries: AuditEntry) -> None:
         """Let no new work be accepted until `resume`."""

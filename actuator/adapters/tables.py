@@ -155,6 +155,23 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+node_records = Table(
+    "node_records",  # see `actuator.adapters.node_records`
+    METADATA,
+    Column("node", CleanText, primary_key=True),
+    Column("seen_online_at", Double),
+    Column("address", CleanText),
+    Column("mac", CleanText),
+    Column("mac_read_at", Double),
+    Column("wake_at", Double),
+    Column("wake_succeeded", Boolean),
+    Column("wake_method", CleanText),
+    Column("wake_seconds", Double),
+    Column("wake_message", CleanText),
+    Column("woke_at", Double),
+    Column("woke_seconds", Double),
+)
+
 # A dry run never touches the guest, so it neither blocks nor is blocked.
 _occupies_guest = and_(
     jobs.c.finished_at.is_(None), jobs.c.action == Action.MIGRATE.value, not_(jobs.c.dry_run), jobs.c.vmid.is_not(None)

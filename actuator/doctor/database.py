@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actuator.doctor.finding import Finding, ok, problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from actuator.doctor.facts import Facts
 
 TITLE = "Database"
 
+_FILE = "sqlite:///"
 _OWNER = "wattshift-actuator"
 
 
 def check(facts: Facts) -> list[Finding]:
     """Judge the file and its folder, with the rights of whoever runs this."""
-    if not facts.settings.database.startswith("sqlite:"):
+    url = facts.settings.database
+    if not url.startswith(_FILE):
         return [ok("not a file of this machine: `serve` says whether it can be used")]
-    return [judge(facts.settings.database_file)]
+    return [judge(Path(url.removeprefix(_FILE)))]
 
 
 def judge(file: Path) -> Finding:

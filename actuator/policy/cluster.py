@@ -23,6 +23,7 @@ class Node:
         max_cpu: Logical processors, None when not told.
         memory_bytes: Used, None when not told.
         max_memory_bytes: Fitted, None when not told.
+        address: Its IP address (``ip`` of /cluster/status), None when not told.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Node:
     max_cpu: int | None = None
     memory_bytes: int | None = None
     max_memory_bytes: int | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,12 @@ class Checkpoint:
     Attributes:
         step_started_at: When the present step began, unix seconds; deadlines count from here.
         packets_sent: Magic packets sent so far.
-        last_packet_at: When the newest went out.
+        last_packet_at: When it was last asked to wake, by packet or otherwise.
+        asked_at: When the target was first asked to wake; how long its stages took counts from here.
+        wake_method: By which methods it was asked last, such as ``ipmi`` or ``proxmox+magic_packet``.
+        wake_troubles: Methods that could not ask at the last time, and why; empty when all could.
         woken: The target was off when we came, and we asked it to wake.
-        stages: Readiness stage -> unix seconds when first seen (member, quorate, api, storage).
+        stages: Stage of getting up -> unix seconds when first seen (powered, answers, member, quorate, api, storage).
         known_upids: The guest's migration tasks on the source before ours was asked for. Not None means that the
             request may have been sent: look for a task outside this set before sending it (again).
         upid: The task we follow, stored the moment it is known.
@@ -157,6 +160,9 @@ class Checkpoint:
     step_started_at: float | None = None
     packets_sent: int = 0
     last_packet_at: float | None = None
+    asked_at: float | None = None
+    wake_method: str | None = None
+    wake_troubles: str = ""
     woken: bool = False
     stages: Mapping[str, float] = field(default_factory=dict)
     known_upids: tuple[str, ...] | None = None

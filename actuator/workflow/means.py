@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from actuator.adapters.probe import answers
 from actuator.policy.power import Power
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class Means:
         store: Where the jobs are.
         rules: The operator's rules.
         timing: The operator's patience.
+        answers: Whether something at an IP address answers on the network; gives up after a second or so.
         power: Looks at the power of nodes and guests; never raises, since what it cannot tell is merely unknown.
+        epoch: That we lead in: what a step writes besides its job is refused when it is not the newest.
         may_act: Asked right before what must not be done twice, since the looks before it may have hung for long: False
             when this process stops; raises `LeadershipLost` when another one leads.
     """
@@ -39,7 +42,9 @@ class Means:
     store: Store
     rules: Rules
     timing: Timing
+    answers: Callable[[str], bool] = answers
     power: Callable[[], Power] = Power
+    epoch: int = 0
     may_act: Callable[[], bool] = lambda: True
 
 

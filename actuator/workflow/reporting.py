@@ -50,13 +50,12 @@ class Observer(Protocol):
         ...
 
 
-def report(before: Job, saved: StepResult, method: str, observer: Observer) -> None:
+def report(before: Job, saved: StepResult, observer: Observer) -> None:
     """Tell what one saved tick has changed.
 
     Args:
         before: The job before the tick.
         saved: What was saved.
-        method: How nodes are woken.
         observer: Who keeps the figures.
     """
     after = saved.job
@@ -86,7 +85,7 @@ def report(before: Job, saved: StepResult, method: str, observer: Observer) -> N
     ):
         observer.decided(after.reason)
     if before.state is JobState.WAKING and after.state is JobState.AWAITING_READY:
-        _woken(after, seconds, method, observer)
+        _woken(after, observer)
     if before.state is JobState.VERIFYING and after.state is JobState.SUCCEEDED:
         outcome = after.checkpoint.outcome
         observer.migrated(
@@ -97,6 +96,8 @@ def report(before: Job, saved: StepResult, method: str, observer: Observer) -> N
             observer.transferred(outcome.transferred_bytes)
 
 
-def _woken(job: Job, seconds: float, method: str, observer: Observer) -> None:
-    if job.checkpoint.woken and job.target is not None:
-        observer.woken(job.target, method, seconds)
+def _woken(job: Job, observer: Observer) -> None:
+    checkpoint = job.checkpoint
+    if checkpoint.woken and checkpoint.asked_at is not None and job.target is not None:
+        seconds = max(0.0, job.updated_at - checkpoint.asked_at)
+        observer.woken(job.target, checkpoint.wake_method or "", seconds)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from actuator.adapters.probe import answers
 from actuator.errors import LeadershipLost, StoreUnavailable
 from actuator.policy.jobs import JobState
 from actuator.policy.power import Power
@@ -57,6 +58,7 @@ class Runner:
         observer: Who keeps the figures.
         power: Looks at the power of nodes and guests; see `Means`.
         clock: Unix seconds.
+        answers: Whether something at an IP address answers on the network.
     """
 
     def __init__(  # noqa: PLR0913 - it joins everything, once
@@ -71,6 +73,7 @@ class Runner:
         observer: Observer,
         power: Callable[[], Power] = Power,
         clock: Callable[[], float] = time.time,
+        answers: Callable[[str], bool] = answers,
     ) -> None:
         self._store = store
         self._leadership = leadership
@@ -78,7 +81,7 @@ class Runner:
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="tick")
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
         self._stopping = threading.Event()
-        means = Means(proxmox, waker, store, rules, timing, power)
+        means = Means(proxmox, waker, store, rules, timing, power=power, answers=answers)
         self._ticker = Ticker(means, observer, clock, self._stopping.is_set)
         self._wake = threading.Event()
         self._stale = threading.Event()

@@ -130,7 +130,7 @@ class Ticker:
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
-            means = replace(self._means, may_act=lambda: self._may_act(epoch))
+            means = replace(self._means, epoch=epoch, may_act=lambda: self._may_act(epoch))
             return with_watts(job, _STEPS[job.state](job, means, now), means, now)
         except (LeadershipLost, StoreUnavailable):
             raise
@@ -197,7 +197,7 @@ class Ticker:
             else:
                 self._live.pop(after.id, None)
         saved = replace(result, job=after)
-        report(before, saved, self._means.waker.method, self._observer)
+        report(before, saved, self._observer)
         return saved
 
 

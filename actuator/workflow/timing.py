@@ -14,7 +14,7 @@ class Timing:
     """The operator's patience.
 
     Attributes:
-        boot_timeout_seconds: From the first magic packet to membership in the cluster; servers take minutes.
+        boot_timeout_seconds: From the first request to wake to membership in the cluster; servers take minutes.
         boot_timeouts: Node -> its own boot timeout.
         ready_timeout_seconds: From membership to everything a migration needs. As long are other things waited for that
             should follow by themselves: a guest's lock that somebody else holds, HA taking up a request.
@@ -22,7 +22,7 @@ class Timing:
         verify_timeout_seconds: From the end of the migration until the cluster shows the guest running on the target;
             its statistics lag some ten seconds behind.
         poll_seconds: Between two looks.
-        packet_interval_seconds: Between two bursts of magic packets.
+        packet_interval_seconds: Between two requests to wake.
         unreachable_timeout_seconds: Of Proxmox giving no usable answer.
         settle_seconds: From a move's end until its nodes' watts are looked at again: the minute of the mean, and some
             scrapes.

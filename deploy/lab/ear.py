@@ -13,32 +13,40 @@ BROADCAST = "127.255.255.255"
 _SYNC = b"\xff" * 6
 _REPEATS = 16
 _MAC_BYTES = 6
+_SECUREON_BYTES = 6
 
 
-def called_macs(payload: bytes) -> list[str]:
-    """Return the MAC addresses whose magic pattern stands anywhere in ``payload``, in lower case.
+def calls(payload: bytes) -> list[tuple[str, bytes]]:
+    """Return the MAC addresses whose magic pattern stands anywhere in ``payload``, in lower case, with what follows.
 
-    The pattern is six bytes FF and sixteen times the address (AMD, "Magic Packet Technology", 1995).
+    The pattern is six bytes FF and sixteen times the address (AMD, "Magic Packet Technology", 1995); what follows, six
+    bytes at most, is a SecureOn password to cards that want one.
     """
-    found: list[str] = []
+    found: dict[str, bytes] = {}
     start = payload.find(_SYNC)
     while start >= 0:
         mac = payload[start + len(_SYNC) : start + len(_SYNC) + _MAC_BYTES]
-        text = mac.hex(":")
-        if payload.startswith(_SYNC + mac * _REPEATS, start) and len(mac) == _MAC_BYTES and text not in found:
-            found.append(text)
+        pattern = _SYNC + mac * _REPEATS
+        if payload.startswith(pattern, start) and len(mac) == _MAC_BYTES:
+            end = start + len(pattern)
+            found.setdefault(mac.hex(":"), payload[end : end + _SECUREON_BYTES])
         start = payload.find(_SYNC, start + 1)
-    return found
+    return list(found.items())
+
+
+def called_macs(payload: bytes) -> list[str]:
+    """Return the MAC addresses alone."""
+    return [mac for mac, _ in calls(payload)]
 
 
 class Ear(asyncio.DatagramProtocol):
-    """Hears datagrams sent to the broadcast address or to a node's own, and tells who is called.
+    """Hears datagrams sent to the broadcast address or to a node's own, and tells who is called, with what behind it.
 
     Attributes:
         packets: Datagrams heard, whatever was in them.
     """
 
-    def __init__(self, called: Callable[[str], None]) -> None:
+    def __init__(self, called: Callable[[str, bytes], None]) -> None:
         self._called = called
         self._transports: list[asyncio.BaseTransport] = []
         self.packets = 0
@@ -59,8 +67,8 @@ class Ear(asyncio.DatagramProtocol):
         """Handle one datagram."""
         del addr
         self.packets += 1
-        for mac in called_macs(data):
-            self._called(mac)
+        for mac, password in calls(data):
+            self._called(mac, password)
 
     def send(self, sender: str, payload: bytes) -> None:
         """Broadcast a datagram to this ear from the address ``sender``, as a node of the lab does."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.lab.agenda import Agenda
 from deploy.lab.certificates import Authority
 from deploy.lab.cluster import Cluster, Event, Stage
+from deploy.lab.door import Door
 from deploy.lab.ear import Ear
 from deploy.lab.faults import Faults
 from deploy.lab.ha import HighAvailability
@@ -20,6 +21,7 @@ from deploy.lab.migration import Migrations
 from deploy.lab.network import Network, free_port
 from deploy.lab.pve.call import World
 from deploy.lab.pve.server import NodeServer, Received
+from deploy.lab.redfish import Redfish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +44,25 @@ class Ports:
         api: The Proxmox API (HTTPS, really 8006).
         wake: Magic packets (UDP, on the broadcast address too, really 9); 0 takes a free one.
         bmc: IPMI over LAN (UDP, really 623).
+        redfish: The BMC's Redfish (HTTPS, really 443).
+        ssh: The node's sshd (really 22), which answers as soon as its network is up.
     """
 
     api: int = field(default_factory=free_port)
     wake: int = 0
     bmc: int = field(default_factory=lambda: free_port(socket.SOCK_DGRAM))
+    redfish: int = 0
+    ssh: int = 0
+
+    def __post_init__(self) -> None:
+        """Take free ports for what listens beside the API on the same address, each its own."""
+        taken = {self.api}
+        for name in ("redfish", "ssh"):
+            port = getattr(self, name)
+            while port == 0 or port in taken:
+                port = free_port()
+            taken.add(port)
+            object.__setattr__(self, name, port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +98,10 @@ class Engine:
         self.authority = Authority(setting.directory)
         self.ear = Ear(self._called)
         account = {setting.plan.bmc_user: setting.plan.bmc_password}
-        self.bmcs = {name: Bmc(_NodeChassis(self.cluster, name), account) for name in self.cluster.nodes}
+        chassis = {name: _NodeChassis(self.cluster, name) for name in self.cluster.nodes}
+        self.bmcs = {name: Bmc(chassis[name], account) for name in self.cluster.nodes}
+        self.redfish = {name: Redfish(name, chassis[name], account, setting.faults) for name in self.cluster.nodes}
+        self._doors = {node.name: Door(node.address, setting.ports.ssh) for node in self.cluster.nodes.values()}
         self.meters = Meters(self.cluster, setting.clock, self.bmcs, setting.directory)
         ha = HighAvailability(self.cluster, self.migrations)
         world = World(self.cluster, self.migrations, ha, self.ear.send)
@@ -107,7 +126,11 @@ class Engine:
             for node in nodes:
                 closing.callback(self.bmcs[node.name].close)
                 closing.push_async_callback(self._servers[node.name].stop)
+                closing.push_async_callback(self.redfish[node.name].stop)
+                closing.push_async_callback(self._doors[node.name].shut)
                 await self.bmcs[node.name].listen(node.address, self._setting.ports.bmc)
+                context = self.authority.context(f"bmc-{node.name}", node.address)
+                await self.redfish[node.name].start(node.address, self._setting.ports.redfish, context)
                 await self._follow(node.name)
             # Should any of these fail, the lab ends at once instead of standing still in silence.
             async with asyncio.TaskGroup() as self._group:
@@ -120,7 +143,8 @@ class Engine:
     async def settle(self) -> None:
         """Wait until every server listens, or not, as its node's stage wants it."""
         while self._followers:
-            await asyncio.gather(*self._followers)
+            # Should one fail, the task group ends the lab with its error: it is not that of whoever waits here.
+            await asyncio.gather(*self._followers, return_exceptions=True)
 
     async def _pump(self) -> None:
         """Let things happen when they are due."""
@@ -142,11 +166,11 @@ class Engine:
             self.meters.advance()
             self._changed()
 
-    def _called(self, mac: str) -> None:
-        """Wake whose network card heard its own address."""
+    def _called(self, mac: str, password: bytes) -> None:
+        """Wake whose network card heard its own address, and its password if it wants one."""
         self.agenda.run_due()
         for node in self.cluster.nodes.values():
-            if node.plan.mac.lower() == mac:
+            if node.plan.mac.lower() == mac and node.plan.secureon in {None, password}:
                 woke = self.cluster.power_on(node.name)
                 self.cluster.tell("packet", node.name, "woke" if woke else "was on")
 
@@ -165,6 +189,10 @@ class Engine:
         """Make a node's server listen or not, as its stage wants it."""
         node = self.cluster.nodes[name]
         async with self._locks[name]:
+            if node.stage >= Stage.ANSWERS:
+                await self._doors[name].open()
+            else:
+                await self._doors[name].shut()
             if node.stage >= Stage.API:
                 context = self.authority.context(name, node.address)
                 await self._servers[name].start(self._setting.ports.api, context)

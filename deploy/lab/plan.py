@@ -26,6 +26,7 @@ class NodePlan:
         votes: Its votes in the quorum.
         cpus: Logical processors.
         memory_bytes: Fitted memory.
+        secureon: The password that its network card wants behind the magic pattern; None for none.
         wakeonlan: The ``wakeonlan`` property of its node config; None when nobody set it.
         reports: Whether its statistics reach the other nodes (Proxmox says ``unknown`` otherwise).
         maintenance: Whether an administrator has put it into HA maintenance.
@@ -40,6 +41,7 @@ class NodePlan:
     votes: int = 1
     cpus: int = 4
     memory_bytes: int = 32 * GIB
+    secureon: bytes | None = None
     wakeonlan: str | None = None
     reports: bool = True
     maintenance: bool = False

@@ -208,6 +208,10 @@ class Lab:
         """Return the (network function, command) pairs that a BMC received, oldest first."""
         return self._do(lambda: list(self._engine.bmcs[node].commands))
 
+    def redfish_requests(self, node: str) -> list[tuple[str, str]]:
+        """Return method and path of each request that a BMC's Redfish received, oldest first."""
+        return self._do(lambda: list(self._engine.redfish[node].requests))
+
     @property
     def packets(self) -> int:
         """How many datagrams reached the Wake-on-LAN port."""

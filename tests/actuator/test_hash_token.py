@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 
 import pytest
 
 from actuator.auth import hashed
-from actuator.errors import ConfigurationError
-from actuator.hash_token import hash_token
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -26,7 +23,9 @@ def test_hash_token() -> None:
 @pytest.mark.parametrize("given", ["", "\n", "two words", f"{TOKEN}\n{TOKEN}", hashed(TOKEN)])
 def test_no_token(given: str) -> None:
     """What is no single token, a hash among it, is refused with a sentence that does not repeat it."""
-    with pytest.raises(ConfigurationError, match="expected one token on standard input") as refused:
-        hash_token(io.StringIO(given), io.StringIO())
+    command = [sys.executable, "-c", "import sys; from actuator.cli import main; sys.exit(main())", "hash-token"]
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
-    assert TOKEN not in str(refused.value)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected one token on standard input" in done.stderr
+    assert TOKEN not in done.stderr

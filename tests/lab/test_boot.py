@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,22 @@ def test_a_booting_node_is_out_of_reach_until_its_api_listens(lab: Lab) -> None:
 
     assert call(lab, "pve2", "GET", "/nodes/pve/version").status_code == 200
     assert call(lab, "pve", "GET", "/version").status_code == 200
+
+
+def test_a_booting_node_answers_on_its_network_before_it_joins(lab: Lab) -> None:
+    """Its sshd takes connections as soon as the network is up, and none when the node is off."""
+    where = lab.address("pve"), lab.ports.ssh
+    lab.power_on("pve")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(where, timeout=30)
+
+    lab.advance(10)
+    with socket.create_connection(where, timeout=30) as knock:
+        assert knock.recv(8) == b"SSH-2.0-"
+
+    lab.power_off("pve")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(where, timeout=30)
 
 
 def test_storages_become_active_last(lab: Lab) -> None:

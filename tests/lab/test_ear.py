@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,20 @@ def test_packets_for_a_node_that_is_on_do_nothing(lab: Lab) -> None:
     send(lab, payload)
 
     assert (lab.node("pve").stage, lab.node("pve").boots) == (Stage.READY, 1)
+
+
+def test_a_card_with_a_password_wants_it(tmp_path: Path) -> None:
+    """SecureOn: without the six bytes, or with others, the node sleeps on."""
+    plan = two_nodes()
+    plan = dataclasses.replace(plan, nodes=(dataclasses.replace(plan.nodes[0], secureon=b"secret"), plan.nodes[1]))
+    payload = pattern(bytes.fromhex(ORIGINAL_MAC.replace(":", "")))
+    with Lab(plan, tmp_path, clock=ManualClock()) as lab:
+        for wrong in (b"", b"secre", b"Secret"):
+            send(lab, payload + wrong)
+        assert lab.node("pve").stage is Stage.OFF
+
+        send(lab, payload + b"secret")
+        assert lab.node("pve").stage is Stage.POWERED
 
 
 @given(before=st.binary(max_size=40), mac=MAC, after=st.binary(max_size=40))

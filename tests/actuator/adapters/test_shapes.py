@@ -19,10 +19,16 @@ def test_the_recorded_cluster() -> None:
 
     assert (cluster.name, cluster.quorate) == ("lab", True)
     assert cluster.nodes["pve1"] == Node(
-        "pve1", online=True, cpu=0.11, max_cpu=8, memory_bytes=12_000_000_000, max_memory_bytes=32_000_000_000
+        "pve1",
+        online=True,
+        cpu=0.11,
+        max_cpu=8,
+        memory_bytes=12_000_000_000,
+        max_memory_bytes=32_000_000_000,
+        address="127.0.0.1",
     )
-    assert cluster.nodes["pve2"] == Node("pve2", online=False)
-    assert cluster.nodes["pve4"] == Node("pve4", online=True)
+    assert cluster.nodes["pve2"] == Node("pve2", online=False, address="127.0.0.2")
+    assert cluster.nodes["pve4"] == Node("pve4", online=True, address="10.255.255.1")
     assert cluster.guests[100] == Guest(
         vmid=100,
         kind="qemu",

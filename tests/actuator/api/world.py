@@ -153,6 +153,7 @@ class World:
         """The same services, with another deadline for looks at Proxmox."""
         services: Services = self.app.state.services
         return replace(services, look_seconds=seconds)
+
     def reload(self, requested_by: str) -> list[str]:
         """Reload nothing, as if no file had changed; `tests.actuator.test_reload` has the real one."""
         self.reloads.append(requested_by)

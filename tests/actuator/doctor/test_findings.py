@@ -255,7 +255,7 @@ def test_what_is_no_configuration_is_a_problem(facts: Facts, text: str) -> None:
 def test_the_database_is_judged_and_not_made(facts: Facts, tmp_path: Path) -> None:
     """A folder that is missing or closed is told with the command that mends it; nothing is created."""
     assert told(database.check(facts)) == [("ok", f"{tmp_path}/actuator.db can be made")]
-    assert not facts.settings.database_file.exists()
+    assert not (tmp_path / "actuator.db").exists()
     assert database.judge(tmp_path / "nowhere" / "actuator.db").commands[0].startswith("install -d")
     (tmp_path / "actuator.db").mkdir()
     assert database.check(facts)[0].state is State.PROBLEM

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from actuator.adapters.leadership import Leadership
+from actuator.adapters.probe import answers
 from actuator.adapters.proxmox import Proxmox, ProxmoxAccess
 from actuator.adapters.store import Store
-from actuator.adapters.waking import MagicPacket, WakeTarget
+from actuator.adapters.waking import Chain, MagicPacket, WakeTarget
 from actuator.policy.jobs import Job, JobState, MoveWatts
 from actuator.policy.orders import Action, Order
 from actuator.policy.reasons import Reason
@@ -161,15 +162,22 @@ class Bench:
         self._open.callback(proxmox.close)
         return proxmox
 
-    def waker(self) -> MagicPacket:
+    def waker(self) -> Chain:
         """Magic packets to the lab's ears."""
-        return MagicPacket(
-            {node.name: WakeTarget(node.mac, "127.255.255.255", self.lab.wake_port) for node in self.lab.plan.nodes}
-        )
+        targets = {
+            node.name: WakeTarget(node.mac, "127.255.255.255", self.lab.wake_port) for node in self.lab.plan.nodes
+        }
+        packets = MagicPacket(targets)
+        return Chain({name: [packets] for name in targets})
+
+    def answers(self, address: str) -> bool:
+        """Whether a node of the lab answers on its network."""
+        return answers(address, (self.lab.ports.api, self.lab.ports.ssh))
 
     def means(self, **changes: Any) -> Means:
         """What the steps work with, with changes."""
-        return replace(Means(self.proxmox, self.waker(), self.store, self.rules, self.timing), **changes)
+        means = Means(self.proxmox, self.waker(), self.store, self.rules, self.timing, answers=self.answers)
+        return replace(means, **changes)
 
     def new_ticker(self, **changes: Any) -> Ticker:
         """A ticker with a memory of its own, as a new process has."""
@@ -188,6 +196,7 @@ class Bench:
             rules=self.rules,
             timing=self.timing,
             observer=self.figures,
+            answers=self.answers,
         )
         self._open.callback(runner.stop)
         return runner

@@ -54,7 +54,7 @@ def test_its_history_tells_the_way(bench: Bench) -> None:
         "Guest 100 runs on pve. It stood still for 42 ms.",
     ):
         assert line in told
-    assert list(job.checkpoint.stages) == ["member", "quorate", "api", "storage"]
+    assert list(job.checkpoint.stages) == ["answers", "member", "quorate", "api", "storage"]
     assert sorted(job.checkpoint.stages.values()) == list(job.checkpoint.stages.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.adapters.waking import MagicPacket, WakeTarget
+from actuator.adapters.waking import Chain, MagicPacket, WakeTarget
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from actuator.policy.jobs import Job
 
 
+def packets(target: WakeTarget) -> Chain:
+    """Magic packets for the sleeping node, sent there."""
+    return Chain({"pve": [MagicPacket({"pve": target})]})
+
+
 def deaf(bench: Bench) -> None:
     """Let the workflow send to an address that no network card has."""
-    bench.ticker = bench.new_ticker(
-        waker=MagicPacket({"pve": WakeTarget("02:00:00:00:00:99", "127.255.255.255", bench.lab.wake_port)})
-    )
+    target = WakeTarget("02:00:00:00:00:99", "127.255.255.255", bench.lab.wake_port)
+    bench.ticker = bench.new_ticker(waker=packets(target))
 
 
 def test_a_node_that_never_wakes_fails_the_job(bench: Bench) -> None:
@@ -60,7 +64,8 @@ def test_each_node_has_its_own_patience(tmp_path: Path) -> None:
 
         job = bench.run(bench.order())
 
-    assert "in 40 s after 6 magic packets" in job.message
+    assert "in 40 s" in job.message
+    assert "by magic_packet (6 magic packets)" in job.message
 
 
 def test_somebody_elses_hand_counts(bench: Bench) -> None:
@@ -120,7 +125,7 @@ def test_proxmox_away_for_good_is_no_reason_to_blame_the_node(bench: Bench) -> N
 def test_a_network_that_takes_no_packet_is_told(bench: Bench) -> None:
     """The reason is in the history at once, and in the failure at the end; the node itself is not to blame."""
     target = WakeTarget("0c:9d:92:86:bb:63", "127.255.255.255", bench.lab.wake_port, interface="192.0.2.1")
-    bench.ticker = bench.new_ticker(waker=MagicPacket({"pve": target}))
+    bench.ticker = bench.new_ticker(waker=packets(target))
     job_id = bench.order()
 
     job = bench.run(job_id)
@@ -133,12 +138,12 @@ def test_a_network_that_takes_no_packet_is_told(bench: Bench) -> None:
 
 def test_a_node_without_a_way_to_wake_it_fails_at_once(bench: Bench) -> None:
     """A target that went off after preflight, and cannot be woken, is told as that."""
-    bench.ticker = bench.new_ticker(waker=MagicPacket({}))
+    bench.ticker = bench.new_ticker(waker=Chain({}))
 
     job = bench.run(bench.order())
 
     assert job.failure is Failure.NEVER_WOKE
-    assert "nodes.pve.wake.mac" in job.message
+    assert "add nodes.pve.wake" in job.message
 
 
 def test_a_restart_does_not_forget_the_packets(bench: Bench) -> None:

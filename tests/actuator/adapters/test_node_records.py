@@ -1,0 +1,140 @@
+"""What is remembered of nodes, on a real database."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from actuator.adapters.node_records import NodeRecord, WakeTest
+from actuator.adapters.store import Store
+from actuator.errors import LeadershipLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = 1_790_000_000.0
+GOOD = WakeTest(NOW, succeeded=True, method="ipmi", seconds=91.5, message="Node pve has joined the cluster.")
+BAD = WakeTest(NOW + 99, succeeded=False, method="proxmox+magic_packet", seconds=300.0, message="It did not join.")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A fresh database."""
+    opened = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
+    opened.upgrade()
+    yield opened
+    opened.close()
+
+
+def test_nothing_is_remembered_of_a_stranger(store: Store) -> None:
+    """No record, no address, nothing invented."""
+    assert store.nodes.all() == {}
+    assert store.nodes.mac("pve") is None
+    assert store.nodes.address("pve") is None
+
+
+def test_an_address_is_kept_until_another_is_seen(store: Store) -> None:
+    """A look that is not told the address does not forget it."""
+    store.nodes.seen_online({"pve": "192.0.2.7", "pve2": None}, NOW, epoch=0)
+    store.nodes.seen_online({"pve": None}, NOW + 60, epoch=0)
+
+    assert store.nodes.all() == {
+        "pve": NodeRecord("pve", seen_online_at=NOW + 60, address="192.0.2.7"),
+        "pve2": NodeRecord("pve2", seen_online_at=NOW),
+    }
+    assert store.nodes.address("pve") == "192.0.2.7"
+
+
+def test_the_mac_address_is_what_was_read_last(store: Store) -> None:
+    """Also when nobody has set one any more: what is gone in Proxmox is not used."""
+    store.nodes.mac_read("pve", "0c:9d:92:86:bb:63", NOW, epoch=0)
+    assert store.nodes.mac("pve") == "0c:9d:92:86:bb:63"
+
+    store.nodes.mac_read("pve", None, NOW + 1, epoch=0)
+    assert store.nodes.mac("pve") is None
+    assert store.nodes.all()["pve"].mac_read_at == NOW + 1
+
+
+def test_a_failed_wake_does_not_undo_an_earlier_success(store: Store) -> None:
+    """The newest wake is told, and when one last succeeded stays known."""
+    store.nodes.woken("pve", GOOD, epoch=0)
+    store.nodes.woken("pve", BAD, epoch=0)
+
+    assert store.nodes.all()["pve"] == NodeRecord(
+        "pve",
+        wake_at=NOW + 99,
+        wake_succeeded=False,
+        wake_method="proxmox+magic_packet",
+        wake_seconds=300.0,
+        wake_message="It did not join.",
+        woke_at=NOW,
+        woke_seconds=91.5,
+    )
+
+
+def test_being_seen_online_ends_a_quarantine(store: Store) -> None:
+    """Only that of the nodes that were seen, and it is said whose."""
+    for node in ("pve", "pve3"):
+        store.quarantine(node, "did not join", NOW)
+    assert store.nodes.all()["pve"].quarantined == "did not join"
+
+    assert store.nodes.seen_online({"pve": None, "pve2": None}, NOW, epoch=0) == ["pve"]
+    assert store.nodes.seen_online({"pve": None}, NOW, epoch=0) == []
+    assert store.history(NOW).quarantined == {"pve3": "did not join"}
+    assert {name: record.quarantined for name, record in store.nodes.all().items()} == {
+        "pve": None,
+        "pve2": None,
+        "pve3": "did not join",
+    }
+
+
+def test_who_has_lost_the_lead_writes_nothing(store: Store) -> None:
+    """A leader that slept while another took over finds out at its first write."""
+    store.quarantine("pve", "did not join", NOW)
+    store.next_epoch()
+
+    with pytest.raises(LeadershipLost):
+        store.nodes.seen_online({"pve": "192.0.2.7"}, NOW, epoch=0)
+    with pytest.raises(LeadershipLost):
+        store.nodes.mac_read("pve", "0c:9d:92:86:bb:63", NOW, epoch=0)
+    with pytest.raises(LeadershipLost):
+        store.nodes.woken("pve2", BAD, epoch=0, quarantined="did not join")
+
+    assert store.nodes.all() == {"pve": NodeRecord("pve", quarantined="did not join")}
+
+
+def test_a_failure_and_its_quarantine_are_written_together(store: Store) -> None:
+    """The newest cause replaces an older one."""
+    store.quarantine("pve", "an older cause", NOW)
+    store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message)
+
+    assert store.nodes.all()["pve"].quarantined == BAD.message
+    assert store.history(NOW).quarantined == {"pve": BAD.message}
+
+
+def test_it_survives_the_process(store: Store, tmp_path: Path) -> None:
+    """Another process reads the same."""
+    store.nodes.woken("pve", GOOD, epoch=0)
+    other = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
+    other.upgrade()
+
+    assert other.nodes.all() == store.nodes.all()
+    other.close()
+
+
+def test_a_database_of_the_first_release_is_brought_up(store: Store, tmp_path: Path) -> None:
+    """Without the table it gets one, and what was in it stays."""
+    store.quarantine("pve", "did not join", NOW)
+    with sqlite3.connect(tmp_path / "a.db") as older:
+        older.execute("DROP TABLE node_records")
+        older.execute("UPDATE schema_version SET version = 1")
+    older.close()
+
+    store.upgrade()
+    store.nodes.woken("pve", GOOD, epoch=0)
+
+    assert store.nodes.all()["pve"].quarantined == "did not join"
+    assert store.nodes.all()["pve"].woke_at == NOW
