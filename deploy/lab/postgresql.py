@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -41,7 +42,7 @@ class Postgresql:
     """
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self._initdb, self._postgres = (toolbox.find(name).absolute() for name in ("initdb", "postgres"))
+        self._initdb, self._postgres = (toolbox.find(name).resolve() for name in ("initdb", "postgres"))
         # Short, since a socket's path has room for 107 characters; ours alone, since nobody must be able to enter it.
         self.directory = Path(tempfile.mkdtemp(prefix="lab-pg-"))
         self.password = secrets.token_hex(16)
@@ -156,9 +157,14 @@ class Postgresql:
         if setpriv is None:
             message = "setpriv is not on this machine, and PostgreSQL refuses to run as root: install util-linux."
             raise ProcessError(message)
-        # What was unpacked may lie in a folder that only root may enter: to read it is all that is left of root.
-        right = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-        return [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", *right, *options]
+        for folder in self._initdb.parents:
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                message = (
+                    f"PostgreSQL refuses to run as root, and nobody else may enter {folder}: let everybody enter it "
+                    f"(chmod o+x), work in another folder, or install postgresql-15."
+                )
+                raise ProcessError(message)
+        return [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", *options]
 
     def _lets_in(self) -> bool:
         try:
