@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.lab.agenda import Agenda
 from deploy.lab.certificates import Authority
 from deploy.lab.cluster import Cluster, Event, Stage
+from deploy.lab.containers import ContainerMigrations
 from deploy.lab.ear import Ear
 from deploy.lab.faults import Faults
 from deploy.lab.ha import HighAvailability
@@ -79,13 +80,14 @@ class Engine:
         self.agenda = Agenda(setting.clock, self._look_again.set)
         self.cluster = Cluster(setting.plan, self.agenda, self.network)
         self.migrations = Migrations(self.cluster)
+        self.containers = ContainerMigrations(self.cluster)
         self.authority = Authority(setting.directory)
         self.ear = Ear(self._called)
         account = {setting.plan.bmc_user: setting.plan.bmc_password}
         self.bmcs = {name: Bmc(_NodeChassis(self.cluster, name), account) for name in self.cluster.nodes}
         self.meters = Meters(self.cluster, setting.clock, self.bmcs, setting.directory)
-        ha = HighAvailability(self.cluster, self.migrations)
-        world = World(self.cluster, self.migrations, ha, self.ear.send)
+        self.ha = HighAvailability(self.cluster, self.migrations, self.containers)
+        world = World(self.cluster, self.migrations, self.containers, self.ha, self.ear.send)
         self._servers = {
             name: NodeServer(world, node, setting.faults, self._record) for name, node in self.cluster.nodes.items()
         }

@@ -111,7 +111,9 @@ def test_it_reads_what_a_move_needs(connect: Callable[..., Proxmox]) -> None:
     """Preconditions, storages and the guest's disks, of whichever node, over one endpoint."""
     proxmox = connect("pve")
 
-    assert proxmox.preconditions("pve2", 100).allowed_nodes == frozenset({"pve"})
+    preconditions = proxmox.preconditions("pve2", 100)
+    assert preconditions is not None
+    assert preconditions.allowed_nodes == frozenset({"pve"})
     assert proxmox.disk_storages("pve2", 100) == {"shared"}
     assert {storage.name: storage.active for storage in proxmox.storages("pve2")} == {"shared": True, "local": True}
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from actuator.adapters import shapes
+from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import Task
-from actuator.policy.cluster import Guest, Node, Preconditions
+from actuator.policy.cluster import Guest, LocalDisk, Node, Preconditions
 from tests.actuator.adapters.recordings import recorded
 
 
@@ -80,19 +82,19 @@ def test_ha_states_are_read() -> None:
 
 def test_recorded_preconditions_of_a_movable_guest() -> None:
     """An empty value under ``not_allowed_nodes`` is no obstacle, although the node stands there."""
-    assert shapes.preconditions_of(recorded("preconditions")) == Preconditions(
+    assert preconditions_of(recorded("preconditions")) == Preconditions(
         running=True, allowed_nodes=frozenset({"pve2", "pve3", "pve4", "pve5"})
     )
 
 
 def test_recorded_preconditions_with_a_passed_through_device() -> None:
     """A passed-through device is named."""
-    assert shapes.preconditions_of(recorded("preconditions-local-resource")).local_resources == ("hostpci0",)
+    assert preconditions_of(recorded("preconditions-local-resource")).local_resources == ("hostpci0",)
 
 
 def test_preconditions_with_obstacles() -> None:
     """What is in the way of a node is told in words, of whatever kind it is."""
-    preconditions = shapes.preconditions_of(
+    preconditions = preconditions_of(
         {
             "running": 1,
             "allowed_nodes": ["b"],
@@ -108,13 +110,14 @@ def test_preconditions_with_obstacles() -> None:
         }
     )
 
-    assert preconditions.obstacles == {"a": ("blocking ha resources: vm:101", "unavailable storages: fast")}
-    assert preconditions.local_disks == ("local:100/vm-100-disk-0.raw",)
+    assert preconditions.obstacles == {"a": ("unavailable storages: fast",)}
+    assert preconditions.ha_blockers == {"a": ("vm:101",)}
+    assert preconditions.local_disks == (LocalDisk("local:100/vm-100-disk-0.raw"),)
 
 
 def test_preconditions_before_pve_8_4() -> None:
     """Old versions say nothing of nodes for a running guest: unknown, not empty."""
-    assert shapes.preconditions_of({"running": 1, "local_disks": [], "local_resources": []}).allowed_nodes is None
+    assert preconditions_of({"running": 1, "local_disks": [], "local_resources": []}).allowed_nodes is None
 
 
 def test_recorded_tasks() -> None:
@@ -174,8 +177,8 @@ def test_the_storages_of_a_guest() -> None:
         "scsihw": "virtio-scsi-pci",
     }
 
-    assert shapes.disk_storages_of(recorded("qemu-config")) == {"shared"}
-    assert shapes.disk_storages_of(config) == {"shared", "fast"}
+    assert shapes.guest_config_of(recorded("qemu-config")).storages == {"shared"}
+    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
 
 
 @pytest.mark.parametrize(
@@ -183,19 +186,19 @@ def test_the_storages_of_a_guest() -> None:
 )
 def test_what_is_no_cluster_is_refused(answer: object) -> None:
     """An answer of another shape is an error of its own kind, never an empty cluster."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.cluster_of(answer, [], [])
 
 
 @pytest.mark.parametrize("guest", [{}, {"vmid": "x"}, {"vmid": float("nan")}, {"vmid": 1, "type": "qemu"}])
 def test_what_is_no_guest_is_refused(guest: object) -> None:
     """A guest without number or node is not made up."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.cluster_of(recorded("cluster-status"), [guest], [])
 
 
 @pytest.mark.parametrize("task", [None, {}, {"upid": "nonsense", "status": "OK"}])
 def test_what_is_no_task_is_refused(task: object) -> None:
     """A task without a whole id is refused."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.task_of(task)
