@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_SIZE = re.compile(r"(\d+)([KMGT]?)")
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 class UnexpectedShape(ValueError):
@@ -94,3 +99,9 @@ def flag(fields: Mapping[str, Any], key: str) -> bool:
     if value is None:
         raise UnexpectedShape(f"{key} is missing")
     return bool(value)
+
+
+def size(value: object) -> int | None:
+    """Bytes, also out of a configuration's ``32G`` (``PVE::JSONSchema::parse_size``); None for anything else."""
+    found = _SIZE.fullmatch(str(value))
+    return None if found is None else int(found[1]) * 1024 ** _POWERS[found[2]]

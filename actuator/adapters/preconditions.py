@@ -7,18 +7,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from actuator.adapters import fields
-from actuator.policy.cluster import LocalDisk, Preconditions
+from actuator.policy.cluster import Preconditions, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _HA_BLOCKERS = "blocking-ha-resources"
-_SIZE = re.compile(r"(\d+)([KMGT]?)")
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 def preconditions_of(answer: object) -> Preconditions:
@@ -66,11 +63,5 @@ def _sids(items: object) -> list[str]:
     return [str(item.get("sid") if isinstance(item, dict) else item) for item in fields.sequence(items or [])]
 
 
-def _local_disk(disk: Mapping[str, Any]) -> LocalDisk:
-    return LocalDisk(fields.text(disk, "volid"), _size(disk.get("size")), cdrom=bool(fields.number(disk, "cdrom")))
-
-
-def _size(value: object) -> int | None:
-    """Bytes, also out of the configuration's ``32G``; None for anything else, which is unknown."""
-    found = _SIZE.fullmatch(str(value))
-    return None if found is None else int(found[1]) * 1024 ** _POWERS[found[2]]
+def _local_disk(disk: Mapping[str, Any]) -> Volume:
+    return Volume(fields.text(disk, "volid"), fields.size(disk.get("size")), cdrom=bool(fields.number(disk, "cdrom")))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from actuator.adapters import fields
 from actuator.adapters.tasks import Task, is_upid
-from actuator.policy.cluster import Cluster, Guest, Node
+from actuator.policy.cluster import Cluster, Guest, Node, Volume
 from actuator.policy.machines import DEFAULT_CPU_TYPE
 
 if TYPE_CHECKING:
@@ -25,10 +25,12 @@ class Storage:
     Attributes:
         name: Its id.
         active: Whether that node can use it now.
+        shared: Whether all nodes see the same content; None when not told.
     """
 
     name: str
     active: bool
+    shared: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,17 @@ class GuestConfig:
     """What matters of a guest's configuration.
 
     Attributes:
-        storages: Those on which its disks lie.
+        disks: Its volumes, wherever they lie; no path of the host.
         cpu_type: Of a virtual machine, such as ``host`` or ``x86-64-v2-AES``; None when it cannot be told.
     """
 
-    storages: frozenset[str]
+    disks: tuple[Volume, ...]
     cpu_type: str | None
+
+    @property
+    def storages(self) -> frozenset[str]:
+        """Those on which its disks lie."""
+        return frozenset(disk.storage for disk in self.disks)
 
 
 def cluster_of(status: object, guests: object, nodes: object) -> Cluster:
@@ -119,8 +126,8 @@ def storages_of(answer: object) -> list[Storage]:
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    found = {fields.text(entry, "storage"): bool(fields.number(entry, "active")) for entry in fields.entries(answer)}
-    return [Storage(name, found[name]) for name in sorted(found)]
+    found = (_storage(entry) for entry in fields.entries(answer))
+    return sorted(found, key=lambda storage: storage.name)
 
 
 def guest_config_of(config: object) -> GuestConfig:
@@ -130,9 +137,8 @@ def guest_config_of(config: object) -> GuestConfig:
         UnexpectedShape: The answer has another shape.
     """
     told = fields.entry(config)
-    volumes = (str(value).split(",", 1)[0] for key, value in told.items() if _DISK.fullmatch(key))
-    storages = frozenset(volume.split(":", 1)[0] for volume in volumes if ":" in volume and not volume.startswith("/"))
-    return GuestConfig(storages, _cpu_type(told.get("cpu")))
+    disks = (_disk(str(told[key])) for key in sorted(told) if _DISK.fullmatch(key))
+    return GuestConfig(tuple(disk for disk in disks if disk is not None), _cpu_type(told.get("cpu")))
 
 
 def version_of(answer: object) -> str:
@@ -162,6 +168,24 @@ def replica_targets_of(jobs: object, vmid: int) -> frozenset[str]:
     """
     own = (job for job in fields.entries(jobs) if fields.whole(job, "guest") == vmid)
     return frozenset(fields.text(job, "target") for job in own)
+
+
+def _storage(entry: Mapping[str, Any]) -> Storage:
+    shared = fields.number(entry, "shared")
+    return Storage(
+        fields.text(entry, "storage"),
+        active=bool(fields.number(entry, "active")),
+        shared=None if shared is None else bool(shared),
+    )
+
+
+def _disk(value: str) -> Volume | None:
+    """``local:100/vm-100-disk-0.raw,size=32G``; None for an empty drive, or for a path of the host."""
+    volume, *options = value.split(",")
+    if ":" not in volume or volume.startswith("/"):
+        return None
+    sizes = (option.removeprefix("size=") for option in options if option.startswith("size="))
+    return Volume(volume, fields.size(next(sizes, None)), cdrom="media=cdrom" in options)
 
 
 def _cpu_type(value: object) -> str | None:

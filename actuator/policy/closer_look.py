@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from actuator.policy import local_disks, machines
@@ -11,7 +11,7 @@ from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from actuator.policy.cluster import Guest, Node, Preconditions
+    from actuator.policy.cluster import Guest, Node, Preconditions, Volume
     from actuator.policy.ha import ClusterOptions, HaStatus
     from actuator.policy.machines import Machine
     from actuator.policy.rules import Rules
@@ -30,6 +30,8 @@ class CloserLook:
         source: Its machine now.
         target: The one it is to run on.
         idle_storages: Storages of the guest that the target has and cannot use now.
+        local_volumes: Of a container, which preconditions say nothing of: volumes that the source alone holds.
+        unseen_storages: Storages of a container of which the token may not know whether they are shared.
     """
 
     preconditions: Preconditions | None = None
@@ -39,13 +41,20 @@ class CloserLook:
     cpu_type: str | None = None
     source: Machine | None = None
     target: Machine | None = None
-    idle_storages: tuple[str, ...] = field(default=())
+    idle_storages: tuple[str, ...] = ()
+    local_volumes: tuple[Volume, ...] = ()
+    unseen_storages: tuple[str, ...] = ()
 
 
 def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest where it is, whatever the target."""
-    return ha_refusal(guest, look.ha, look.options, rules) or (
-        None if look.preconditions is None else _tied(guest, look.preconditions, rules)
+    told = look.preconditions
+    volumes = (() if told is None else told.local_disks) + look.local_volumes
+    return (
+        ha_refusal(guest, look.ha, look.options, rules)
+        or (None if told is None else _tied(guest, told))
+        or _unseen(guest, look.unseen_storages)
+        or local_disks.refusal(guest, volumes, rules)
     )
 
 
@@ -66,7 +75,7 @@ def last_obstacle(guest: Guest, target: Node, look: CloserLook, rules: Rules) ->
     )
 
 
-def _tied(guest: Guest, preconditions: Preconditions, rules: Rules) -> Refusal | None:
+def _tied(guest: Guest, preconditions: Preconditions) -> Refusal | None:
     vmid = guest.vmid
     if preconditions.local_resources:
         return Refusal(
@@ -80,7 +89,18 @@ def _tied(guest: Guest, preconditions: Preconditions, rules: Rules) -> Refusal |
             f"HA would move {', '.join(preconditions.ha_dependents)} along with guest {vmid}, as an affinity rule "
             f"says, and the move is about one guest alone: change that rule, or move them together by hand.",
         )
-    return local_disks.refusal(guest, preconditions.local_disks, rules)
+    return None
+
+
+def _unseen(guest: Guest, storages: tuple[str, ...]) -> Refusal | None:
+    # Proxmox copies a container's local volumes unasked: that they are shared must be known, not hoped.
+    if not storages:
+        return None
+    return Refusal(
+        Reason.GUEST_HAS_LOCAL_DISKS,
+        f"It cannot be told whether {', '.join(storages)}, where volumes of container {guest.vmid} lie, is shared by "
+        f"all nodes: grant the token Datastore.Audit on {', '.join(f'/storage/{name}' for name in storages)}.",
+    )
 
 
 def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None) -> Refusal | None:

@@ -86,11 +86,11 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDisk:
-    """A volume that lies on the source alone.
+class Volume:
+    """A volume of a guest; among local disks, one that lies on the source alone.
 
     Attributes:
-        volume: Its volume id.
+        volume: Its volume id, ``storage:name``.
         size_bytes: None when Proxmox does not tell.
         cdrom: Whether it is an image in a drive, which Proxmox never copies.
     """
@@ -98,6 +98,11 @@ class LocalDisk:
     volume: str
     size_bytes: int | None = None
     cdrom: bool = False
+
+    @property
+    def storage(self) -> str:
+        """Where it lies."""
+        return self.volume.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Preconditions:
     running: bool
     allowed_nodes: frozenset[str] | None
     obstacles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    local_disks: tuple[LocalDisk, ...] = ()
+    local_disks: tuple[Volume, ...] = ()
     local_resources: tuple[str, ...] = ()
     ha_blockers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ha_dependents: tuple[str, ...] = ()

@@ -13,13 +13,13 @@ from actuator.policy.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from actuator.policy.cluster import Guest, LocalDisk
+    from actuator.policy.cluster import Guest, Volume
     from actuator.policy.rules import Rules
 
 _GIB = 1024**3
 
 
-def refusal(guest: Guest, disks: Sequence[LocalDisk], rules: Rules) -> Refusal | None:
+def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | None:
     """Why a guest with these local disks stays."""
     if not disks:
         return None
@@ -41,7 +41,7 @@ def refusal(guest: Guest, disks: Sequence[LocalDisk], rules: Rules) -> Refusal |
     if unknown:
         return _stays(
             f"Proxmox does not tell the size of {', '.join(unknown)}, which only {guest.node} holds, so it may be more "
-            f"than guests.local_disks_max_gib allows: run 'qm disk rescan --vmid {guest.vmid}' there."
+            f"than guests.local_disks_max_gib allows: run '{'pct' if guest.container else 'qm disk'} rescan --vmid {guest.vmid}' there."
         )
     size = sum(disk.size_bytes or 0 for disk in disks)
     if size <= cap:

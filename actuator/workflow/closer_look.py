@@ -63,13 +63,24 @@ def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> Close
         replicas=proxmox.replica_targets(guest.node, guest.vmid),
     )
     if guest.container:
-        return look
+        return _at_volumes(guest, look, means)
     cpu_type = proxmox.guest_config(guest.node, guest.vmid).cpu_type
     source, there = (
         Machine(node, proxmox.cpu_model(node) if needs_cpu(cpu_type) else None, proxmox.version(node))
         for node in (guest.node, target)
     )
     return replace(look, cpu_type=cpu_type, source=source, target=there)
+
+
+def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
+    """What of a container the source alone holds, as its configuration and the source's storages tell."""
+    config = means.proxmox.guest_config(guest.node, guest.vmid, guest.kind)
+    shared = {storage.name: storage.shared for storage in means.proxmox.storages(guest.node)}
+    return replace(
+        look,
+        local_volumes=tuple(disk for disk in config.disks if shared.get(disk.storage) is False),
+        unseen_storages=tuple(sorted(name for name in config.storages if shared.get(name) is None)),
+    )
 
 
 def _at_storages(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:

@@ -14,6 +14,7 @@ from actuator.workflow.means import look
 from actuator.workflow.result import advance, skip
 
 if TYPE_CHECKING:
+    from actuator.policy.closer_look import CloserLook
     from actuator.policy.cluster import Cluster, History
     from actuator.policy.decide import Decision
     from actuator.policy.jobs import Job
@@ -74,24 +75,23 @@ def judge(order: Order, cluster: Cluster, history: History, means: Means, now: f
     findings: dict[tuple[int, str | None], Refusal] = {}
     for _ in range(_MOST_LOOKS):
         decision = at_preflight(order, cluster, history, means.rules, now=now, power=power, findings=findings)
-        finding = _finding(decision, order, cluster, means)
-        if finding is None:
+        if decision.reason not in {Reason.ACCEPTED, Reason.OBSERVE_ONLY}:
             break
-        findings |= finding
+        if decision.vmid is None or decision.target is None:  # nothing moves when a node is only woken
+            break
+        guest, target = cluster.guests[decision.vmid], cluster.nodes[decision.target]
+        closer = early_look(guest, target.name, cluster, means, chosen=order.target_node is None)
+        if (refusal := guest_obstacle(guest, closer, means.rules)) is not None:
+            findings[guest.vmid, None] = refusal
+        elif (refusal := target_obstacle(guest, target, closer)) is not None:
+            findings[guest.vmid, target.name] = refusal
+        else:
+            return _with_remark(decision, closer)
     return decision
 
 
-def _finding(
-    decision: Decision, order: Order, cluster: Cluster, means: Means
-) -> dict[tuple[int, str | None], Refusal] | None:
-    """What a closer look at a decided move has against it, if anything."""
-    if decision.reason not in {Reason.ACCEPTED, Reason.OBSERVE_ONLY}:
-        return None
-    if decision.vmid is None or decision.target is None:  # nothing moves when a node is only woken
-        return None
-    guest, target = cluster.guests[decision.vmid], cluster.nodes[decision.target]
-    closer = early_look(guest, target.name, cluster, means, chosen=order.target_node is None)
-    if (refusal := guest_obstacle(guest, closer, means.rules)) is not None:
-        return {(guest.vmid, None): refusal}
-    refusal = target_obstacle(guest, target, closer)
-    return None if refusal is None else {(guest.vmid, target.name): refusal}
+def _with_remark(decision: Decision, closer: CloserLook) -> Decision:
+    """The decision, saying as well what may undo it."""
+    if closer.options is None or not closer.options.ha_rebalancing:
+        return decision
+    return replace(decision, message=f"{decision.message} HA rebalances by itself and may move it again.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
+from deploy.lab.disks import local_disks, size_of
 from deploy.lab.migration import duration
 from deploy.lab.task import TaskFailed
 
@@ -59,9 +60,7 @@ class ContainerMigrations:
             self._abort(task, began, "Can't connect to destination address using public key")
         guest.lock = "migrate"
         task.log(f"starting migration of CT {guest.vmid} to node '{order.target}' ({target.address})")
-        for volume in guest.plan.disks.values():
-            name, storage = volume.partition(",")[0], volume.partition(":")[0]
-            task.log(f"volume '{name}' is on shared storage '{storage}'")
+        yield from self._volumes(task, guest)
         yield self._cluster.plan.migration.finish
         task.log("start final cleanup")
         self._cluster.place(guest.vmid, order.target)
@@ -89,6 +88,17 @@ class ContainerMigrations:
             self._abort(task, began, "command 'lxc-stop -n 101 --nokill' failed: received interrupt")
         yield self.shutdown_seconds
         self.stop(guest)
+
+    def _volumes(self, task: Task, guest: Guest) -> Generator[float, None, None]:
+        """What only the source holds is copied, unasked."""
+        local = {volume: size_of(options) or 0 for _, volume, options in local_disks(self._cluster, guest)}
+        for value in guest.plan.disks.values():
+            volume, storage = value.partition(",")[0], value.partition(":")[0]
+            if volume in local:
+                task.log(f"found local volume '{volume}' (in current VM config)")
+                yield local[volume] / self._cluster.plan.migration.bytes_per_second
+            else:
+                task.log(f"volume '{volume}' is on shared storage '{storage}'")
 
     def _start(self, guest: Guest, *, running: bool) -> None:
         guest.running = running

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from actuator.policy.closer_look import CloserLook
-from actuator.policy.cluster import Cluster, Guest, History, LocalDisk, Node, Preconditions
+from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions, Volume
 from actuator.policy.ha import ClusterOptions, HaService, HaStatus
 from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, Outcome, Progress
 from actuator.policy.machines import Machine
@@ -153,7 +153,7 @@ clusters = st.builds(
     ),
 )
 
-_local_disks = st.builds(LocalDisk, st.text(max_size=5), st.none() | sizes, st.booleans())
+_local_disks = st.builds(Volume, st.text(max_size=5), st.none() | sizes, st.booleans())
 preconditions = st.just(Preconditions(running=True, allowed_nodes=None)) | st.builds(
     Preconditions,
     running=st.booleans(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from actuator.policy.closer_look import CloserLook
-from actuator.policy.cluster import Guest, LocalDisk, Preconditions
+from actuator.policy.cluster import Guest, Preconditions, Volume
 from actuator.policy.decide import Decision, at_migration
 from actuator.policy.reasons import Reason
 from tests.actuator.policy.samples import AWAKE, GIB, GUEST, RULES
@@ -57,7 +57,7 @@ def test_a_free_guest_goes(preconditions: Preconditions) -> None:
         ),
         (
             GUEST,
-            replace(FREE, local_disks=(LocalDisk("local-lvm:vm-100-disk-0", GIB),)),
+            replace(FREE, local_disks=(Volume("local-lvm:vm-100-disk-0", GIB),)),
             Reason.GUEST_HAS_LOCAL_DISKS,
             (
                 "Guest 100 has volumes that only pve2 holds (local-lvm:vm-100-disk-0): move them to shared storage to "
