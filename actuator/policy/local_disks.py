@@ -39,9 +39,10 @@ def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | No
         )
     unknown = [disk.volume for disk in disks if disk.size_bytes is None and not disk.cdrom]
     if unknown:
+        rescan = "pct rescan" if guest.container else "qm disk rescan"
         return _stays(
             f"Proxmox does not tell the size of {', '.join(unknown)}, which only {guest.node} holds, so it may be more "
-            f"than guests.local_disks_max_gib allows: run '{'pct' if guest.container else 'qm disk'} rescan --vmid {guest.vmid}' there."
+            f"than guests.local_disks_max_gib allows: run '{rescan} --vmid {guest.vmid}' there."
         )
     size = sum(disk.size_bytes or 0 for disk in disks)
     if size <= cap:

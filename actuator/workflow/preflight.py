@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _MOST_LOOKS = 16
-"""So many guests and targets are looked at closely; a choice that then turns out badly is met before the migration."""
+"""So many guests and targets are looked at closely."""
 
 
 def preflight(job: Job, means: Means, now: float) -> StepResult:
@@ -87,6 +87,8 @@ def judge(order: Order, cluster: Cluster, history: History, means: Means, now: f
             findings[guest.vmid, target.name] = refusal
         else:
             return _with_remark(decision, closer)
+    else:  # enough was looked at: the next choice is taken as it is, and looked at before the migration
+        decision = at_preflight(order, cluster, history, means.rules, now=now, power=power, findings=findings)
     return decision
 
 

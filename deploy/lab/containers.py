@@ -51,13 +51,12 @@ class ContainerMigrations:
             task.say("task started by HA resource agent")
         if guest.running and not order.restart:
             self._abort(task, began, "lxc live migration is currently not implemented")
+        target = self._cluster.nodes[order.target]
+        if target.stage < Stage.API:
+            self._abort(task, began, "Can't connect to destination address using public key")
         restart = guest.running
         if restart:
             yield from self._shut_down(task, guest, order, began)
-        target = self._cluster.nodes[order.target]
-        if target.stage < Stage.API:
-            self._start(guest, running=restart)
-            self._abort(task, began, "Can't connect to destination address using public key")
         guest.lock = "migrate"
         task.log(f"starting migration of CT {guest.vmid} to node '{order.target}' ({target.address})")
         yield from self._volumes(task, guest)
@@ -69,12 +68,14 @@ class ContainerMigrations:
             task.log("start container on target node")
             task.log(f"# /usr/bin/ssh -e none -o 'BatchMode=yes' root@{target.address} pct start {guest.vmid}")
             yield _START_SECONDS
-            self._start(guest, running=True)
+            self.start(guest)
         task.log(f"migration finished successfully (duration {duration(self._cluster.agenda.now - began)})")
 
-    def start_on_target(self, guest: Guest) -> None:
-        """What HA does once it has moved a container."""
-        self._start(guest, running=True)
+    def start(self, guest: Guest) -> None:
+        """Start a container where it is; HA does so some time after it has moved one."""
+        guest.running = True
+        guest.since = self._cluster.agenda.now
+        self._cluster.tell("load", str(guest.vmid), f"{guest.load:g}")
 
     def stop(self, guest: Guest) -> None:
         """What HA does before it moves a container."""
@@ -99,11 +100,6 @@ class ContainerMigrations:
                 yield local[volume] / self._cluster.plan.migration.bytes_per_second
             else:
                 task.log(f"volume '{volume}' is on shared storage '{storage}'")
-
-    def _start(self, guest: Guest, *, running: bool) -> None:
-        guest.running = running
-        guest.since = self._cluster.agenda.now
-        self._cluster.tell("load", str(guest.vmid), f"{guest.load:g}")
 
     def _abort(self, task: Task, began: float, cause: str) -> None:
         seconds = duration(self._cluster.agenda.now - began)

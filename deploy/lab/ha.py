@@ -101,7 +101,7 @@ class HighAvailability:
         self._containers.stop(guest)
         yield from self._containers.run(task, guest, ContainerOrder(target, restart=False, by_ha=True))
         rounds = self._cluster.plan.migration.ha_round
-        self._cluster.agenda.after(rounds, lambda: self._containers.start_on_target(guest))
+        self._cluster.agenda.after(rounds, lambda: self._containers.start(guest))
 
     def _move(self, guest: Guest, steps: Generator[float, None, None]) -> Generator[float, None, None]:
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
+from deploy.lab.faults import Answer
 from deploy.lab.plan import TokenPlan
 from tests.actuator.workflow.bench import RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
@@ -49,6 +50,20 @@ def test_what_is_not_is_left(tmp_path: Path, disk: str, words: str, *, ha: bool)
 
         assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_HAS_LOCAL_DISKS)
         assert words in job.message
+        assert bench.sent("POST", "/migrate") == []
+
+
+def test_disks_that_grew_after_the_last_look(tmp_path: Path) -> None:
+    """Leave is for what there is at the request: a disk added since the last look keeps the guest where it is."""
+    with Bench(tmp_path, awake(with_guest(disks=SMALL)), rules=ALLOWED) as bench:
+        job_id = bench.order()
+        bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+        body = '{"data":{"running":1,"local_disks":[{"volid":"local:100/big.raw","size":99999999999}]}}'
+        bench.lab.faults.add(Answer("GET", "/nodes/*/qemu/*/migrate", status=200, reason="OK", body=body))
+
+        job = bench.run(job_id)
+
+        assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_HAS_LOCAL_DISKS)
         assert bench.sent("POST", "/migrate") == []
 
 
