@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actuator.policy.cluster import History, Node
+from actuator.policy.decide import at_preflight
 from actuator.policy.jobs import JobState
 from actuator.policy.placement import candidates, choose_target, target_refusal
 from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
 from tests.actuator.policy.samples import (
+    ANY_GUEST,
     ASLEEP,
     AWAKE,
     GIB,
     GUEST,
+    NOW,
     ORDER,
     RULES,
     SOURCE,
@@ -97,6 +101,35 @@ def test_the_target_with_most_power_headroom_is_chosen() -> None:
     assert chosen(pve=150.0, pve3=100.0) is PVE3
     assert chosen(pve=199.0) is AWAKE
     assert chosen() is PVE3
+
+
+def test_what_a_closer_look_found_counts() -> None:
+    """A target it ruled out is refused when named and passed over when chosen; a guest it ruled out goes nowhere."""
+    seen = cluster(AWAKE, SOURCE, PVE3)
+    found = Refusal(Reason.TARGET_CPU_DIFFERS, "Another processor.")
+    at_target: dict[tuple[int, str | None], Refusal] = {(100, "pve3"): found, (101, "pve"): found}
+    at_guest: dict[tuple[int, str | None], Refusal] = {(100, None): found}
+
+    assert target_refusal(GUEST, PVE3, situation(seen, rails=THREE, findings=at_target)) is found
+    assert choose_target(GUEST, situation(seen, rails=THREE, findings=at_target)) is AWAKE
+    decision = at_preflight(ORDER, seen, History(), THREE, now=NOW, findings=at_guest)
+    assert (decision.act, decision.reason) == (False, Reason.TARGET_CPU_DIFFERS)
+
+
+def test_another_guest_is_taken_when_the_first_cannot_leave() -> None:
+    """The guest that draws most is ruled out by a closer look: the next one goes."""
+    found = Refusal(Reason.GUEST_HAS_LOCAL_DISKS, "It has local disks.")
+    seen = cluster(AWAKE, SOURCE, guests=[GUEST, replace(OTHER, cpu=0.1)])
+
+    assert at_preflight(ANY_GUEST, seen, History(), RULES, now=NOW).vmid == 100
+    assert at_preflight(ANY_GUEST, seen, History(), RULES, now=NOW, findings={(100, None): found}).vmid == 101
+
+
+def test_figures_of_a_node_that_is_off_are_old() -> None:
+    """What it drew before it went off, or drew going off, refuses nothing and ranks nothing."""
+    power = Power({"pve": 199.0}, {"pve": 200.0}, {100: 30.0})
+
+    assert target_refusal(GUEST, ASLEEP, situation(cluster(ASLEEP, SOURCE), power=power)) is None
 
 
 def test_a_node_is_woken_only_when_no_awake_one_has_the_watts() -> None:
