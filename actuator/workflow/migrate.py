@@ -14,10 +14,11 @@ from actuator.policy.cluster import Node
 from actuator.policy.decide import at_migration
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
 from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
 from actuator.workflow.means import look, move_of
-from actuator.workflow.request import LocalDisksGrown, request
+from actuator.workflow.request import request
 from actuator.workflow.result import advance, fail, sentence, skip, stay
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
 def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     """Send the request; no trace of an earlier one was found."""
     move = move_of(job)
-    if not means.may_act():
-        return stay(job, means.timing.poll_seconds)
     try:
-        upid = request(guest, move.target, means)
-    except LocalDisksGrown as error:
-        return skip(job, Reason.GUEST_HAS_LOCAL_DISKS, str(error))
+        send = request(guest, move.target, means)
+        if isinstance(send, Refusal):
+            return skip(job, send.reason, send.message)
+        if not means.may_act():
+            return stay(job, means.timing.poll_seconds)
+        upid = send()
     except GuestLocked as error:
         # Perhaps by an earlier request of ours that is only now becoming a task: the next tick looks for it first.
         return _locked(job, sentence(str(error)), means, now)

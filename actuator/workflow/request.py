@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from actuator.policy import local_disks
 from actuator.policy.versions import CONNTRACK_STATE
 
 if TYPE_CHECKING:
-    from actuator.policy.cluster import Guest
+    from collections.abc import Callable
+
+    from actuator.policy.cluster import Guest, Volume
+    from actuator.policy.refusal import Refusal
     from actuator.workflow.means import Means
 
 
-class LocalDisksGrown(Exception):
-    """Between the last look and the request, the guest got disks that may not be copied; the message says which."""
-
-
-def request(guest: Guest, target: str, means: Means) -> str:
-    """Ask Proxmox to move a guest; returns the UPID of the task that does it, or that asks HA to.
+def request(guest: Guest, target: str, means: Means) -> Callable[[], str] | Refusal:
+    """Make ready to ask Proxmox to move a guest: all looks come before, so that the request itself is one call.
 
     HA hears of none of the options: it copies local disks in any case, and restarts containers its own way.
 
+    Returns:
+        What sends the request and gives the UPID of the task that does it, or that asks HA to; or why it may not be
+        sent: since the last look the guest got disks that may not be copied.
+
     Raises:
-        LocalDisksGrown: Nothing was asked for.
         Temporary: As the adapter tells.
         Permanent: As the adapter tells.
     """
     proxmox, rules = means.proxmox, means.rules
     if guest.container:
-        return proxmox.migrate_container(guest.node, guest.vmid, target, shutdown_seconds=rules.restart_timeout_seconds)
+        return partial(
+            proxmox.migrate_container, guest.node, guest.vmid, target, shutdown_seconds=rules.restart_timeout_seconds
+        )
+    disks = _local_disks(guest, means)
+    if (refusal := local_disks.refusal(guest, disks, rules)) is not None:
+        return refusal
     running = guest.status != "stopped"
-    return proxmox.migrate(
+    return partial(
+        proxmox.migrate,
         guest.node,
         guest.vmid,
         target,
         online=running,
-        local_disks=_copies_disks(guest, means),
+        local_disks=bool(disks),
         conntrack_state=running and rules.conntrack_state and _takes_conntrack_state(guest.node, means),
     )
 
 
-def _copies_disks(guest: Guest, means: Means) -> bool:
-    """Whether local disks go along; looked at again, since permission is about what there is now."""
+def _local_disks(guest: Guest, means: Means) -> tuple[Volume, ...]:
+    """What would be copied, looked at again: leave to copy is about what there is now. Without leave nothing is."""
     if means.rules.local_disks_max_bytes is None:
-        return False
+        return ()
     preconditions = means.proxmox.preconditions(guest.node, guest.vmid)
-    disks = () if preconditions is None else preconditions.local_disks
-    refusal = local_disks.refusal(guest, disks, means.rules)
-    if refusal is not None:
-        raise LocalDisksGrown(refusal.message)
-    return bool(disks)
+    return () if preconditions is None else preconditions.local_disks
 
 
 def _takes_conntrack_state(node: str, means: Means) -> bool:

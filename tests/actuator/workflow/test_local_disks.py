@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from actuator.errors import LeadershipLost
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
-from deploy.lab.faults import Answer
+from deploy.lab.faults import Answer, Hang
 from deploy.lab.plan import TokenPlan
 from tests.actuator.workflow.bench import RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
@@ -64,6 +66,24 @@ def test_disks_that_grew_after_the_last_look(tmp_path: Path) -> None:
         job = bench.run(job_id)
 
         assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_HAS_LOCAL_DISKS)
+        assert bench.sent("POST", "/migrate") == []
+
+
+def test_the_lead_is_looked_at_after_the_look_at_the_disks(tmp_path: Path) -> None:
+    """The look may hang until another process leads: no request follows then."""
+    with Bench(tmp_path, awake(with_guest(disks=SMALL)), rules=ALLOWED) as bench:
+        job_id = bench.order()
+        ready = bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+        hang = bench.lab.faults.add(Hang("GET", "/nodes/*/qemu/*/migrate"))
+        with ThreadPoolExecutor(1) as pool:
+            ticking = pool.submit(bench.ticker.tick, ready, bench.epoch)
+            assert hang.arrived.wait(30)
+            bench.store.next_epoch()
+            hang.release()
+
+            with pytest.raises(LeadershipLost):
+                ticking.result(30)
+
         assert bench.sent("POST", "/migrate") == []
 
 
