@@ -170,10 +170,20 @@ class GuestsSection(Section):
     Attributes:
         vmids: By number.
         tag: By this Proxmox tag, and chosen among these when an alert names none.
+        restart_containers: Containers too, which a move restarts.
+        restart_timeout_seconds: How long a container may take to shut down.
+        local_disks_max_gib: Guests whose local disks come to no more than this; absent when none is ever copied.
+        allow_ha_rebalancing: Guests under HA, although HA rebalances by itself and may undo the move.
+        conntrack_state: Take connection tracking along (PVE 9).
     """
 
     vmids: frozenset[Annotated[int, Field(ge=MIN_VMID, le=MAX_VMID, strict=True)]] = frozenset()
     tag: Annotated[str, matching(r"[a-z0-9_][a-z0-9_+.-]*", "a Proxmox tag, in lower case")] | None = None
+    restart_containers: Annotated[bool, Field(strict=True)] = False
+    restart_timeout_seconds: Annotated[int, Field(strict=True), _between(1, 3600)] = 180
+    local_disks_max_gib: Annotated[int, Field(strict=True), _between(1, 1_048_576)] | None = None
+    allow_ha_rebalancing: Annotated[bool, Field(strict=True)] = False
+    conntrack_state: Annotated[bool, Field(strict=True)] = False
 
 
 class LimitsSection(Section):
@@ -188,6 +198,7 @@ class LimitsSection(Section):
         breaker_seconds: ... for so long.
         alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
         memory_reserve_mib: Left free on the target.
+        cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.
     """
 
     cooldown_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0, _WEEK)] = 600
@@ -198,6 +209,7 @@ class LimitsSection(Section):
     breaker_seconds: Period = 3600
     alert_max_age_seconds: Period = 3600
     memory_reserve_mib: Annotated[int, Field(strict=True), _between(0, 16_777_216)] = 1024
+    cpu_overcommit: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 100)] | None = 4
 
 
 class TimingSection(Section):

@@ -35,6 +35,7 @@ from actuator.workflow.timing import Timing
 
 _MIB = 1024 * 1024
 _SSH_PORT = 22
+_GIB = 1024 * _MIB
 
 
 class Settings(Section):
@@ -132,7 +133,8 @@ class Settings(Section):
 
     def rules(self) -> Rules:
         """Return the guard rails."""
-        limits = self.limits
+        limits, guests = self.limits, self.guests
+        disks_gib = guests.local_disks_max_gib
         return Rules(
             mode=self.mode,
             nodes=frozenset(self.nodes),
@@ -147,6 +149,12 @@ class Settings(Section):
             breaker_seconds=limits.breaker_seconds,
             alert_max_age_seconds=limits.alert_max_age_seconds,
             memory_reserve_bytes=limits.memory_reserve_mib * _MIB,
+            cpu_overcommit=limits.cpu_overcommit,
+            restart_containers=guests.restart_containers,
+            restart_timeout_seconds=guests.restart_timeout_seconds,
+            local_disks_max_bytes=None if disks_gib is None else disks_gib * _GIB,
+            allow_ha_rebalancing=guests.allow_ha_rebalancing,
+            conntrack_state=guests.conntrack_state,
         )
 
     def step_timing(self) -> Timing:

@@ -38,7 +38,7 @@ _NOT_NOW = re.compile(
     r"|ipcc_send_rec\[\d+\] failed"  # pmxcfs is restarting
 )
 _NEVER = re.compile(r"does not exist|no such ")
-_LOCKED = re.compile(r"VM is locked(?: \(.+\))?")
+_LOCKED = re.compile(r"(?:VM|CT) is locked(?: \(.+\))?")
 _AMBIGUOUS_PAUSE = 5.0
 """Seconds before looking again, so that a request which is still on its way can show up as a task."""
 

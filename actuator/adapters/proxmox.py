@@ -1,7 +1,7 @@
 """The Proxmox VE API, as far as the actuator needs it.
 
-Every request is valid from PVE 7.2 to 9.1. It never sends ``force``, never unlocks, never touches expected votes;
-booleans travel as 1 and 0, since a form's ``True`` is refused.
+Every request is valid from PVE 7.2 to 9.1, but for what a caller asks for that only newer versions know. It never sends
+``force``, never unlocks, never touches expected votes; booleans travel as 1 and 0, since a form's ``True`` is refused.
 """
 
 from __future__ import annotations
@@ -9,21 +9,26 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from actuator.adapters import shapes
+from actuator.adapters import ha_shapes, shapes
 from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
+from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
-from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxUnreachable
+from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxRefused, ProxmoxUnreachable
+from actuator.policy.versions import Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actuator.adapters.shapes import Storage
+    from actuator.adapters.shapes import GuestConfig, Storage
     from actuator.policy.cluster import Cluster, Node, Preconditions
+    from actuator.policy.ha import ClusterOptions, HaStatus
 
 __all__ = ["Proxmox", "ProxmoxAccess"]
 
 _Shape = TypeVar("_Shape")
 _ITSELF = "cannot wake my self"
+_NOT_IMPLEMENTED = 501
 
 
 class Proxmox:
@@ -49,15 +54,53 @@ class Proxmox:
         status = self._endpoints.get("cluster", "status")
         return _shaped("the cluster", lambda: shapes.cluster_of(status, [], [])).nodes
 
-    def preconditions(self, node: str, vmid: int) -> Preconditions:
-        """Proxmox's view of moving a guest (``GET /nodes/{node}/qemu/{vmid}/migrate``); needs quorum and no lock."""
-        answer = self._endpoints.get("nodes", node, "qemu", str(vmid), "migrate", slow=True)
-        return _shaped("preconditions", lambda: shapes.preconditions_of(answer))
+    def preconditions(self, node: str, vmid: int, kind: str = "qemu") -> Preconditions | None:
+        """Proxmox's view of moving a guest (``GET /nodes/{node}/{kind}/{vmid}/migrate``); needs quorum and no lock.
 
-    def disk_storages(self, node: str, vmid: int) -> frozenset[str]:
-        """The storages on which a guest's disks lie (``GET /nodes/{node}/qemu/{vmid}/config``)."""
-        answer = self._endpoints.get("nodes", node, "qemu", str(vmid), "config", slow=True)
-        return _shaped("a guest's configuration", lambda: shapes.disk_storages_of(answer))
+        Returns:
+            None when this version has no such call: for containers before PVE 9.0.
+        """
+        try:
+            answer = self._endpoints.get("nodes", node, kind, str(vmid), "migrate", slow=True)
+        except ProxmoxRefused as error:
+            if error.status == _NOT_IMPLEMENTED:
+                return None
+            raise
+        return _shaped("preconditions", lambda: preconditions_of(answer))
+
+    def guest_config(self, node: str, vmid: int, kind: str = "qemu") -> GuestConfig:
+        """What matters of a guest's configuration (``GET /nodes/{node}/{kind}/{vmid}/config``)."""
+        answer = self._endpoints.get("nodes", node, kind, str(vmid), "config", slow=True)
+        return _shaped("a guest's configuration", lambda: shapes.guest_config_of(answer))
+
+    def disk_storages(self, node: str, vmid: int, kind: str = "qemu") -> frozenset[str]:
+        """The storages on which a guest's disks lie, from its configuration."""
+        return self.guest_config(node, vmid, kind).storages
+
+    def replica_targets(self, node: str, vmid: int) -> frozenset[str]:
+        """The nodes that a guest is replicated to (``GET /nodes/{node}/replication``); empty when it is not."""
+        answer = self._endpoints.get("nodes", node, "replication", slow=True, guest=vmid)
+        return _shaped("replication jobs", lambda: shapes.replica_targets_of(answer, vmid))
+
+    def version(self, node: str) -> Version | None:
+        """The version that a node runs (``GET /nodes/{node}/version``); None when it is in an unknown form."""
+        answer = self._endpoints.get("nodes", node, "version", slow=True)
+        return _shaped("a version", lambda: Version.parse(shapes.version_of(answer)))
+
+    def cpu_model(self, node: str) -> str | None:
+        """A node's processor (``GET /nodes/{node}/status``); None when not told."""
+        answer = self._endpoints.get("nodes", node, "status", slow=True)
+        return _shaped("a node's status", lambda: shapes.cpu_model_of(answer))
+
+    def ha_status(self) -> HaStatus:
+        """HA's own view of its services (``GET /cluster/ha/status/current``); told without quorum as well."""
+        answer = self._endpoints.get("cluster", "ha", "status", "current")
+        return _shaped("the HA status", lambda: ha_shapes.ha_status_of(answer))
+
+    def cluster_options(self) -> ClusterOptions:
+        """The cluster's options, as far as they matter here (``GET /cluster/options``)."""
+        answer = self._endpoints.get("cluster", "options")
+        return _shaped("the cluster's options", lambda: ha_shapes.cluster_options_of(answer))
 
     def storages(self, node: str) -> list[Storage]:
         """The enabled storages of a node, as it sees them (``GET /nodes/{node}/storage``).
@@ -96,18 +139,51 @@ class Proxmox:
         answer = self._endpoints.get("nodes", node, "config", slow=True)
         return _shaped("a node's configuration", lambda: shapes.wake_mac_of(answer))
 
-    def migrate(self, node: str, vmid: int, target: str, *, online: bool) -> str:
-        """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``); ``node`` is where the guest is.
+    def migrate(  # noqa: PLR0913 - one request, as Proxmox has it
+        self,
+        node: str,
+        vmid: int,
+        target: str,
+        *,
+        online: bool,
+        local_disks: bool = False,
+        conntrack_state: bool = False,
+    ) -> str:
+        """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``).
+
+        Args:
+            node: Where the guest is.
+            vmid: The guest.
+            target: Where to.
+            online: It runs, and goes on running.
+            local_disks: Copy disks that only ``node`` holds.
+            conntrack_state: Take connection tracking along; an error before PVE 9.0.
+
+        Returns:
+            The UPID of the task that does it, or that asks HA to.
+        """
+        more = {"with-local-disks": local_disks, "with-conntrack-state": conntrack_state}
+        asked = {name: 1 for name, wanted in more.items() if wanted}
+        path = ("nodes", node, "qemu", str(vmid), "migrate")
+        answer = self._endpoints.post(*path, not_by=None, target=target, online=1 if online else 0, **asked)
+        return _upid(answer, vmid)
+
+    def migrate_container(self, node: str, vmid: int, target: str, *, shutdown_seconds: int) -> str:
+        """Ask for a container to be shut down, moved and started again (``POST /nodes/{node}/lxc/{vmid}/migrate``).
+
+        Args:
+            node: Where the container is.
+            vmid: The container.
+            target: Where to.
+            shutdown_seconds: How long it may take to shut down.
 
         Returns:
             The UPID of the task that does it, or that asks HA to.
         """
         answer = self._endpoints.post(
-            "nodes", node, "qemu", str(vmid), "migrate", target=target, online=1 if online else 0
+            "nodes", node, "lxc", str(vmid), "migrate", target=target, restart=1, timeout=shutdown_seconds
         )
-        if not isinstance(answer, str) or not is_upid(answer):
-            raise not_understood(f"POST migrate of guest {vmid}", "no task id")
-        return answer
+        return _upid(answer, vmid)
 
     def migration_tasks(self, node: str, vmid: int) -> list[Task]:
         """A guest's migrations on a node, running and ended, oldest first (``GET /nodes/{node}/tasks``)."""
@@ -131,8 +207,14 @@ class Proxmox:
         self._endpoints.close()
 
 
+def _upid(answer: object, vmid: int) -> str:
+    if not isinstance(answer, str) or not is_upid(answer):
+        raise not_understood(f"POST migrate of guest {vmid}", "no task id")
+    return answer
+
+
 def _shaped(what: str, read: Callable[[], _Shape]) -> _Shape:
     try:
         return read()
-    except shapes.UnexpectedShape as error:
+    except UnexpectedShape as error:
         raise not_understood(what, str(error)) from error

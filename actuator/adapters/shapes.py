@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from actuator.adapters import fields
 from actuator.adapters.tasks import Task, is_upid
-from actuator.policy.cluster import Cluster, Guest, Node, Preconditions
+from actuator.policy.cluster import Cluster, Guest, Node, Volume
+from actuator.policy.machines import DEFAULT_CPU_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DISK = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate)\d+")
+_DISK = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|mp)\d+|rootfs")
 _NO_CONTENT = "no content"
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-
-
-class UnexpectedShape(ValueError):
-    """An answer that Proxmox does not give; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +26,30 @@ class Storage:
     Attributes:
         name: Its id.
         active: Whether that node can use it now.
+        shared: Whether all nodes see the same content; None when not told.
     """
 
     name: str
     active: bool
+    shared: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestConfig:
+    """What matters of a guest's configuration.
+
+    Attributes:
+        disks: Its volumes, wherever they lie; no path of the host.
+        cpu_type: Of a virtual machine, such as ``host`` or ``x86-64-v2-AES``; None when it cannot be told.
+    """
+
+    disks: tuple[Volume, ...]
+    cpu_type: str | None
+
+    @property
+    def storages(self) -> frozenset[str]:
+        """Those on which its disks lie."""
+        return frozenset(disk.storage for disk in self.disks)
 
 
 def cluster_of(status: object, guests: object, nodes: object) -> Cluster:
@@ -43,44 +60,22 @@ def cluster_of(status: object, guests: object, nodes: object) -> Cluster:
     Raises:
         UnexpectedShape: Some answer has another shape.
     """
-    resources = {_text(entry, "node"): entry for entry in _entries(nodes)}
+    resources = {fields.text(entry, "node"): entry for entry in fields.entries(nodes)}
     name: str | None = None
     quorate = True
     members: dict[str, Node] = {}
-    for entry in _entries(status):
+    for entry in fields.entries(status):
         if entry.get("type") == "cluster":
-            name = _text(entry, "name")
-            quorate = _flag(entry, "quorate")
+            name = fields.text(entry, "name")
+            quorate = fields.flag(entry, "quorate")
         elif entry.get("type") == "node":
-            node = _node(_text(entry, "name"), _flag(entry, "online"), resources.get(_text(entry, "name"), {}))
-            members[node.name] = replace(node, address=str(entry["ip"]) if entry.get("ip") else None)
+            member = fields.text(entry, "name")
+            node = _node(member, fields.flag(entry, "online"), resources.get(member, {}))
+            members[member] = replace(node, address=str(entry["ip"]) if entry.get("ip") else None)
     if not members:
-        raise UnexpectedShape("/cluster/status without any node")
-    found = (_guest(entry) for entry in _entries(guests))
+        raise fields.UnexpectedShape("/cluster/status without any node")
+    found = (_guest(entry) for entry in fields.entries(guests))
     return Cluster(name=name, quorate=quorate, nodes=members, guests={guest.vmid: guest for guest in found})
-
-
-def preconditions_of(answer: object) -> Preconditions:
-    """From ``GET /nodes/{node}/qemu/{vmid}/migrate``.
-
-    ``not_allowed_nodes`` has every other node as a key, with an empty value when nothing is in the way; both node keys
-    are missing for running guests before PVE 8.4.
-
-    Raises:
-        UnexpectedShape: The answer has another shape.
-    """
-    entry = _entry(answer)
-    allowed = entry.get("allowed_nodes")
-    obstacles = {
-        str(node): tuple(_obstacles(details)) for node, details in _entry(entry.get("not_allowed_nodes") or {}).items()
-    }
-    return Preconditions(
-        running=_flag(entry, "running"),
-        allowed_nodes=None if allowed is None else frozenset(str(node) for node in _sequence(allowed)),
-        obstacles={node: found for node, found in obstacles.items() if found},
-        local_disks=tuple(_text(_entry(disk), "volid") for disk in _sequence(entry.get("local_disks") or [])),
-        local_resources=tuple(str(name) for name in _sequence(entry.get("local_resources") or [])),
-    )
 
 
 def task_of(entry: object) -> Task:
@@ -92,10 +87,10 @@ def task_of(entry: object) -> Task:
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    task = _entry(entry)
+    task = fields.entry(entry)
     upid, status = task.get("upid"), task.get("status")
     if not isinstance(upid, str) or not is_upid(upid):
-        raise UnexpectedShape("a task without its upid")
+        raise fields.UnexpectedShape("a task without its upid")
     if status is None or status in {"running", "RUNNING"}:
         return Task(upid, None)
     if status == "stopped":
@@ -110,7 +105,7 @@ def tasks_of(answer: object) -> list[Task]:
         UnexpectedShape: The answer has another shape.
     """
     tasks: dict[str, Task] = {}
-    for entry in _sequence(answer):
+    for entry in fields.sequence(answer):
         task = task_of(entry)
         if task.upid not in tasks or tasks[task.upid].running:
             tasks[task.upid] = task
@@ -123,7 +118,7 @@ def log_of(answer: object) -> list[str]:
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    lines = sorted((_number(entry, "n") or 0, str(entry.get("t", ""))) for entry in _entries(answer))
+    lines = sorted((fields.number(entry, "n") or 0, str(entry.get("t", ""))) for entry in fields.entries(answer))
     return [] if [text for _, text in lines] == [_NO_CONTENT] else [text for _, text in lines]
 
 
@@ -133,18 +128,79 @@ def storages_of(answer: object) -> list[Storage]:
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    found = (Storage(_text(entry, "storage"), bool(_number(entry, "active"))) for entry in _entries(answer))
+    found = (_storage(entry) for entry in fields.entries(answer))
     return sorted(found, key=lambda storage: storage.name)
 
 
-def disk_storages_of(config: object) -> frozenset[str]:
-    """The storages on which a guest's disks lie, from ``GET /nodes/{node}/qemu/{vmid}/config``.
+def guest_config_of(config: object) -> GuestConfig:
+    """From ``GET /nodes/{node}/qemu/{vmid}/config``, or its twin for containers.
 
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    volumes = (str(value).split(",", 1)[0] for key, value in _entry(config).items() if _DISK.fullmatch(key))
-    return frozenset(volume.split(":", 1)[0] for volume in volumes if ":" in volume and not volume.startswith("/"))
+    told = fields.entry(config)
+    disks = (_disk(str(told[key])) for key in sorted(told) if _DISK.fullmatch(key))
+    return GuestConfig(tuple(disk for disk in disks if disk is not None), _cpu_type(told.get("cpu")))
+
+
+def version_of(answer: object) -> str:
+    """From ``GET /nodes/{node}/version``.
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    return fields.text(fields.entry(answer), "version")
+
+
+def cpu_model_of(status: object) -> str | None:
+    """The processor, from ``GET /nodes/{node}/status``; None when not told.
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    model = fields.entry(fields.entry(status).get("cpuinfo") or {}).get("model")
+    return " ".join(str(model).split()) or None if model is not None else None
+
+
+def replica_targets_of(jobs: object, vmid: int) -> frozenset[str]:
+    """The nodes that a guest is replicated to, from ``GET /nodes/{node}/replication``.
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    own = (job for job in fields.entries(jobs) if fields.whole(job, "guest") == vmid)
+    return frozenset(fields.text(job, "target") for job in own)
+
+
+def _storage(entry: Mapping[str, Any]) -> Storage:
+    shared = fields.number(entry, "shared")
+    return Storage(
+        fields.text(entry, "storage"),
+        active=bool(fields.number(entry, "active")),
+        shared=None if shared is None else bool(shared),
+    )
+
+
+def _disk(value: str) -> Volume | None:
+    """``local:100/vm-100-disk-0.raw,size=32G``; None for an empty drive, or for a path of the host."""
+    volume, *options = value.split(",")
+    if ":" not in volume or volume.startswith("/"):
+        return None
+    sizes = (option.removeprefix("size=") for option in options if option.startswith("size="))
+    return Volume(volume, fields.size(next(sizes, None)), cdrom="media=cdrom" in options)
+
+
+def _cpu_type(value: object) -> str | None:
+    """The type out of ``host,flags=+aes`` or ``cputype=host``."""
+    if value is None:
+        return DEFAULT_CPU_TYPE
+    for part in str(value).split(","):
+        key, equals, rest = part.partition("=")
+        if not equals:
+            return key.strip() or None
+        if key.strip() == "cputype":
+            return rest.strip() or None
+    return DEFAULT_CPU_TYPE  # flags alone
 
 
 def wake_mac_of(config: object) -> str | None:
@@ -156,7 +212,7 @@ def wake_mac_of(config: object) -> str | None:
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    text = _entry(config).get("wakeonlan")
+    text = fields.entry(config).get("wakeonlan")
     if not text:
         return None
     for part in str(text).split(","):
@@ -164,7 +220,7 @@ def wake_mac_of(config: object) -> str | None:
         mac = value if given and key.strip() == "mac" else key if not given else ""
         if _MAC.fullmatch(mac.strip()):
             return mac.strip().lower()
-    raise UnexpectedShape("wakeonlan without a MAC address")
+    raise fields.UnexpectedShape("wakeonlan without a MAC address")
 
 
 def _node(name: str, online: bool, stats: Mapping[str, Any]) -> Node:  # noqa: FBT001 - private, named by its parameter
@@ -173,87 +229,29 @@ def _node(name: str, online: bool, stats: Mapping[str, Any]) -> Node:  # noqa: F
         name=name,
         online=online,
         ha_state=None if state is None else str(state),
-        cpu=_number(stats, "cpu"),
-        max_cpu=_whole(stats, "maxcpu"),
-        memory_bytes=_whole(stats, "mem"),
-        max_memory_bytes=_whole(stats, "maxmem"),
+        cpu=fields.number(stats, "cpu"),
+        max_cpu=fields.whole(stats, "maxcpu"),
+        memory_bytes=fields.whole(stats, "mem"),
+        max_memory_bytes=fields.whole(stats, "maxmem"),
     )
 
 
 def _guest(entry: Mapping[str, Any]) -> Guest:
-    vmid = _whole(entry, "vmid")
+    vmid = fields.whole(entry, "vmid")
     if vmid is None:
-        raise UnexpectedShape("a guest without its vmid")
+        raise fields.UnexpectedShape("a guest without its vmid")
     lock, state, name = entry.get("lock"), entry.get("hastate"), entry.get("name")
     return Guest(
         vmid=vmid,
-        kind=_text(entry, "type"),
-        node=_text(entry, "node"),
+        kind=fields.text(entry, "type"),
+        node=fields.text(entry, "node"),
         status=str(entry.get("status", "unknown")),
         name=None if name is None else str(name),
-        template=bool(_number(entry, "template")),
+        template=bool(fields.number(entry, "template")),
         tags=frozenset(tag for tag in re.split(r"[;, ]+", str(entry.get("tags") or "")) if tag),
         lock=str(lock) if lock else None,
         ha_state=str(state) if state else None,
-        cpu=_number(entry, "cpu"),
-        max_cpu=_whole(entry, "maxcpu"),
-        max_memory_bytes=_whole(entry, "maxmem"),
+        cpu=fields.number(entry, "cpu"),
+        max_cpu=fields.whole(entry, "maxcpu"),
+        max_memory_bytes=fields.whole(entry, "maxmem"),
     )
-
-
-def _obstacles(details: object) -> list[str]:
-    """What is in the way of one target, as words: storages, mappings, HA resources."""
-    found: list[str] = []
-    for kind, items in sorted(_entry(details).items()):
-        words = kind.replace("_", " ").replace("-", " ")
-        found += [f"{words}: {item.get('sid') if isinstance(item, dict) else item}" for item in _sequence(items)]
-    return found
-
-
-def _sequence(answer: object) -> list[Any]:
-    if not isinstance(answer, list):
-        raise UnexpectedShape(f"a list was expected, not {type(answer).__name__}")
-    return answer
-
-
-def _entry(answer: object) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise UnexpectedShape(f"an object was expected, not {type(answer).__name__}")
-    return answer
-
-
-def _entries(answer: object) -> list[dict[str, Any]]:
-    return [_entry(entry) for entry in _sequence(answer)]
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str) or not value:
-        raise UnexpectedShape(f"{key} is missing")
-    return value
-
-
-def _number(entry: Mapping[str, Any], key: str) -> float | None:
-    """A number, which Proxmox sometimes writes as a string; None when missing."""
-    value = entry.get(key)
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise UnexpectedShape(f"{key} is not a number") from error
-    if not math.isfinite(number):
-        raise UnexpectedShape(f"{key} is not a number")
-    return number
-
-
-def _whole(entry: Mapping[str, Any], key: str) -> int | None:
-    value = _number(entry, key)
-    return None if value is None else int(value)
-
-
-def _flag(entry: Mapping[str, Any], key: str) -> bool:
-    value = _number(entry, key)
-    if value is None:
-        raise UnexpectedShape(f"{key} is missing")
-    return bool(value)

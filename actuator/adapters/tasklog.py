@@ -1,8 +1,8 @@
 """The log of a Proxmox migration task, as facts.
 
-The lines come from ``PVE/QemuMigrate.pm`` and ``PVE/AbstractMigrate.pm``: most carry a stamp in the node's local time,
-some none, and plug-ins mix in lines of their own; so figures are searched for within a line and everything else is
-passed over.
+The lines come from ``PVE/QemuMigrate.pm``, ``PVE/LXC/Migrate.pm`` and ``PVE/AbstractMigrate.pm``: most carry a stamp in
+the node's local time, some none, and plug-ins mix in lines of their own; so figures are searched for within a line and
+everything else is passed over. A figure counts only with what follows it, so that half a line never gives a wrong one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SIZE = r"(\d+(?:\.\d+)?) ([KMGTPE]?i?B)"
-_ACTIVE = re.compile(rf"migration active, transferred {_SIZE} of {_SIZE} VM-state(?:, {_SIZE}/s)?")
+_ACTIVE = re.compile(  # the parts in brackets since Proxmox VE 9, before or after the speed
+    rf"migration active, transferred {_SIZE} of {_SIZE} VM-state(?: \(\+ [^)]*\))?(?:, {_SIZE}/s)?"
+)
+_ACTIVE_IN_BYTES = re.compile(  # Proxmox VE 6
+    r"migration status: active \(transferred (\d+), remaining \d+\), total (\d+)\)"
+)
+_DISK = re.compile(rf"(?:drive|mirror)-\w+: transferred {_SIZE} of {_SIZE} \(")
+_DISK_IN_BYTES = re.compile(  # Proxmox VE 6
+    r"drive-\w+: transferred: (\d+) bytes remaining: \d+ bytes total: (\d+) bytes "
+)
 _COMPLETED = re.compile(rf"migration completed, transferred {_SIZE} VM-state")
 _DOWNTIME = re.compile(r"migration speed: .* - downtime (\d+) ms")
-_DURATION = re.compile(r"migration (?:finished|aborted).*\(duration (\d+):(\d\d):(\d\d)\)")
+_SHUTDOWN = re.compile(r"shutdown CT \d+$")
+_DURATION = re.compile(r"migration (finished|aborted).*\(duration (\d+):(\d\d):(\d\d)\)")
 _CAUSE = re.compile(r"ERROR: migration aborted \(duration [\d:]+\): (.+)")
 _PROBLEM = re.compile(r"ERROR: (.+)")
+_HA_REFUSES = re.compile(r"^(service '\S+' in error state.*)")
 _TASK_ERROR = re.compile(r"^TASK ERROR: (.+)")
 _UNREACHABLE_BY_SSH = "Can't connect to destination address using public key"
 _UNITS: dict[str, int] = {
@@ -51,30 +62,48 @@ class LogReading:
 
 
 def read_log(lines: Iterable[str]) -> LogReading:
-    """Read log lines, in their order, the last word winning; lines of any other kind are passed over."""
+    """Read log lines, in their order, the last word winning; lines of any other kind are passed over.
+
+    A container is down from its shutdown, with which its migration begins, to the end: all of the duration.
+    """
     progress: Progress | None = None
     downtime = duration = None
     transferred: int | None = None
     cause = problem = task_error = None
+    restarted = finished = False
     for line in lines:
-        if found := _ACTIVE.search(line):
-            moved, total, speed = (_size(*found.group(n, n + 1)) for n in (1, 3, 5))
-            if moved is not None and total is not None:
-                progress = Progress(moved, total, speed)
-        elif found := _COMPLETED.search(line):
+        progress = _progress(line) or progress
+        if found := _COMPLETED.search(line):
             transferred = _size(*found.groups())
         elif found := _DOWNTIME.search(line):
             downtime = int(found[1]) / 1000
+        restarted = restarted or _SHUTDOWN.search(line) is not None
         if found := _DURATION.search(line):
-            hours, minutes, seconds = (int(part) for part in found.groups())
+            hours, minutes, seconds = (int(part) for part in found.group(2, 3, 4))
             duration = float(hours * 3600 + minutes * 60 + seconds)
+            finished = found[1] == "finished"
         if found := _CAUSE.search(line):
             cause = found[1]
         elif found := _TASK_ERROR.search(line):
             task_error = found[1]
-        elif problem is None and (found := _PROBLEM.search(line)):
+        elif problem is None and (found := _PROBLEM.search(line) or _HA_REFUSES.search(line)):
             problem = found[1]
+    if restarted and finished and downtime is None:
+        downtime = duration
     return LogReading(progress, Outcome(downtime, duration, transferred), cause or problem or task_error)
+
+
+def _progress(line: str) -> Progress | None:
+    """How far the memory is, or the disk that is copied before it."""
+    if found := _ACTIVE.search(line):
+        moved, total, speed = (_size(*found.group(n, n + 1)) for n in (1, 3, 5))
+    elif found := _DISK.search(line):
+        moved, total, speed = _size(*found.group(1, 2)), _size(*found.group(3, 4)), None
+    elif found := _ACTIVE_IN_BYTES.search(line) or _DISK_IN_BYTES.search(line):
+        moved, total, speed = int(found[1]), int(found[2]), None
+    else:
+        return None
+    return None if moved is None or total is None else Progress(moved, total, speed)
 
 
 def _size(number: str | None, unit: str | None) -> int | None:

@@ -10,8 +10,10 @@ _UPID = re.compile(
     r"(?P<kind>[^:\s]+):(?P<subject>[^:\s]*):(?P<user>[^:\s]+):"
 )
 _WARNINGS = re.compile(r"WARNINGS: \d+")
-MIGRATION_KINDS = frozenset({"qmigrate", "hamigrate"})
-"""``hamigrate`` ends as soon as HA has queued the request; the ``qmigrate`` that follows is the migration."""
+HA_REQUEST = "hamigrate"
+"""The kind that ends as soon as HA has queued the request; the migration that follows is of another kind."""
+MIGRATION_KINDS = frozenset({"qmigrate", "vzmigrate", HA_REQUEST})
+"""The first moves a virtual machine, the second a container."""
 
 
 @dataclass(frozen=True, slots=True)

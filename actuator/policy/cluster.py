@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from actuator.policy.jobs import Job
 
+UNMANAGED = frozenset({None, "ignored"})
+"""HA states of a guest that HA leaves alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -68,6 +71,41 @@ class Guest:
     max_cpu: int | None = None
     max_memory_bytes: int | None = None
 
+    @property
+    def container(self) -> bool:
+        """Whether it is a container, which moves only by a restart."""
+        return self.kind == "lxc"
+
+    @property
+    def under_ha(self) -> bool:
+        """Whether HA manages it, so that HA carries a move out, in its own way and time."""
+        return self.ha_state not in UNMANAGED
+
+    @property
+    def sid(self) -> str:
+        """Its name as an HA service."""
+        return f"{'ct' if self.container else 'vm'}:{self.vmid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of a guest; among local disks, one that lies on the source alone.
+
+    Attributes:
+        volume: Its volume id, ``storage:name``.
+        size_bytes: None when Proxmox does not tell.
+        cdrom: Whether it is an image in a drive, which Proxmox never copies.
+    """
+
+    volume: str
+    size_bytes: int | None = None
+    cdrom: bool = False
+
+    @property
+    def storage(self) -> str:
+        """Where it lies."""
+        return self.volume.partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
@@ -78,15 +116,19 @@ class Preconditions:
         allowed_nodes: Targets that storage and mappings allow; None when this version does not say (running guests
             before PVE 8.4). Includes nodes that are off.
         obstacles: Target -> what is in the way, only for targets with something in the way.
-        local_disks: Volume ids that live on the source alone.
+        local_disks: Volumes that live on the source alone.
         local_resources: Passed-through devices and the like (``hostpci0``).
+        ha_blockers: Target -> HA services there that an affinity rule keeps this guest apart from (PVE 9).
+        ha_dependents: HA services that an affinity rule lets HA move along with this guest (PVE 9).
     """
 
     running: bool
     allowed_nodes: frozenset[str] | None
     obstacles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    local_disks: tuple[str, ...] = ()
+    local_disks: tuple[Volume, ...] = ()
     local_resources: tuple[str, ...] = ()
+    ha_blockers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ha_dependents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,23 @@ ever narrow what the operator's rules allow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from actuator.policy import guests, limits, placement
+from actuator.policy.closer_look import last_obstacle
 from actuator.policy.orders import Action
+from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 from actuator.policy.rules import Mode
+from actuator.policy.situation import Situation
 
 if TYPE_CHECKING:
-    from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions
+    from collections.abc import Mapping
+
+    from actuator.policy.closer_look import CloserLook
+    from actuator.policy.cluster import Cluster, Guest, History, Node
     from actuator.policy.orders import Order
     from actuator.policy.rules import Rules
 
@@ -79,7 +85,16 @@ def at_intake(  # noqa: PLR0913 - all that is known, none of it belonging togeth
     return _decision(refusal, message, order.vmid, order.node, order.target_node)
 
 
-def at_preflight(order: Order, cluster: Cluster, history: History, rules: Rules, *, now: float) -> Decision:
+def at_preflight(  # noqa: PLR0913 - all that is known, none of it belonging together
+    order: Order,
+    cluster: Cluster,
+    history: History,
+    rules: Rules,
+    *,
+    now: float,
+    power: Power | None = None,
+    findings: Mapping[tuple[int, str | None], Refusal] | None = None,
+) -> Decision:
     """Decide once the cluster was looked at: which guest, from where, to where, and whether all of it may be.
 
     Quorum is not looked at (see `placement`). With a guest to be chosen, ``history.live_jobs`` may hold the job itself
@@ -91,28 +106,42 @@ def at_preflight(order: Order, cluster: Cluster, history: History, rules: Rules,
         history: Our memory.
         rules: What may be done.
         now: Unix seconds.
+        power: One look at it; None when nothing tells.
+        findings: What closer looks found in the way so far; see `Situation`.
     """
+    situation = Situation(cluster, history, rules, power or Power(), findings or {})
     refusal = _outside_the_rules(order, rules) or _outside_the_cluster(order, cluster)
     if order.action is Action.WAKE:
         return _woken(order, refusal, cluster, history, rules)
-    movable = refusal or guests.movable(order, cluster, history, rules, now=now)
+    movable = refusal or guests.movable(order, situation, now=now)
     if isinstance(movable, Refusal):
         return _decision(movable, "", order.vmid, order.node, order.target_node)
     # Better the second busiest than none: take the first that some node can take.
-    placed = [_placed(guest, order, cluster, history, rules) for guest in movable]
-    return next((each for each in placed if each.reason in {Reason.ACCEPTED, Reason.OBSERVE_ONLY}), placed[0])
+    first: Decision | None = None
+    for guest in movable:
+        placed = _placed(guest, order, situation)
+        if placed.reason in {Reason.ACCEPTED, Reason.OBSERVE_ONLY}:
+            return placed
+        first = first or placed
+    if first is None:
+        raise ValueError("guests.movable gave neither a guest nor a refusal")
+    return first
 
 
-def at_migration(guest: Guest, target: str, preconditions: Preconditions) -> Decision:
+def at_migration(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> Decision:
     """Decide right before the migration is asked for, from Proxmox's own view of it, which needs quorum.
 
     Args:
         guest: As seen now.
-        target: Where it shall go.
-        preconditions: What Proxmox says about that.
+        target: Where it shall go, as seen now.
+        look: What Proxmox says about that.
+        rules: What may be done.
     """
-    refusal = guests.blocked(guest, target, preconditions)
-    return _decision(refusal, f"Nothing keeps guest {guest.vmid} from {target}.", guest.vmid, guest.node, target)
+    if look.preconditions is not None:  # which know better than statistics that lag behind
+        guest = replace(guest, status="running" if look.preconditions.running else "stopped")
+    refusal = guests.unsettled(guest) or last_obstacle(guest, target, look, rules)
+    message = f"Nothing keeps guest {guest.vmid} from {target.name}."
+    return _decision(refusal, message, guest.vmid, guest.node, target.name)
 
 
 def _decision(
@@ -199,19 +228,22 @@ def _woken(order: Order, refusal: Refusal | None, cluster: Cluster, history: His
     return _decision(refusal, _sentence(deed), None, None, name)
 
 
-def _placed(guest: Guest, order: Order, cluster: Cluster, history: History, rules: Rules) -> Decision:
+def _placed(guest: Guest, order: Order, situation: Situation) -> Decision:
     target: Node | Refusal
-    if order.target_node is None:
-        target = placement.choose_target(guest, cluster, history, rules)
+    if (guest.vmid, None) in situation.findings:
+        target = situation.findings[guest.vmid, None]
+    elif order.target_node is None:
+        target = placement.choose_target(guest, situation)
     else:
-        target = cluster.nodes[order.target_node]
-        target = placement.target_refusal(guest, target, cluster, history, rules) or target
+        target = situation.cluster.nodes[order.target_node]
+        target = placement.target_refusal(guest, target, situation) or target
     if isinstance(target, Refusal):
         return _decision(target, "", guest.vmid, guest.node, order.target_node)
     name = f"{guest.vmid}" if guest.name is None else f"{guest.vmid} ({guest.name})"
+    how = ", which restarts it" if guest.container else ""
     waking = "" if target.online else ", which is off and is woken first"
-    deed = f"guest {name} moves from {guest.node} to {target.name}{waking}"
-    return _decision(_observed(order, rules, deed), _sentence(deed), guest.vmid, guest.node, target.name)
+    deed = f"guest {name} moves from {guest.node} to {target.name}{waking}{how}"
+    return _decision(_observed(order, situation.rules, deed), _sentence(deed), guest.vmid, guest.node, target.name)
 
 
 def _sentence(deed: str) -> str:

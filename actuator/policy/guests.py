@@ -1,4 +1,4 @@
-"""Which guest may move: the named one, those to choose among, and what Proxmox says right before."""
+"""Which guest may move: the named one, or those to choose among."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from actuator.policy.cluster import Cluster, Guest, History, Preconditions
+    from actuator.policy.cluster import Cluster, Guest
     from actuator.policy.orders import Order
     from actuator.policy.rules import Rules
+    from actuator.policy.situation import Situation
 
 
 def not_allowed(vmid: int, rules: Rules) -> Refusal | None:
@@ -24,12 +25,13 @@ def not_allowed(vmid: int, rules: Rules) -> Refusal | None:
     )
 
 
-def movable(order: Order, cluster: Cluster, history: History, rules: Rules, *, now: float) -> list[Guest] | Refusal:
+def movable(order: Order, situation: Situation, *, now: float) -> list[Guest] | Refusal:
     """The guests that may carry out the order, best first and never none: the named one, or those to choose among."""
+    cluster, history, rules = situation.cluster, situation.history, situation.rules
     if order.vmid is not None:
         guest = _named(order.vmid, order, cluster, rules)
         return guest if isinstance(guest, Refusal) else limits.resting(guest.vmid, history, rules, now) or [guest]
-    tagged = placement.candidates(str(order.node), cluster, rules)
+    tagged = placement.candidates(str(order.node), cluster, rules, situation.power)
     if not tagged:
         return Refusal(
             Reason.NO_CANDIDATE_GUEST,
@@ -47,34 +49,11 @@ def movable(order: Order, cluster: Cluster, history: History, rules: Rules, *, n
     return rested or next(refusal for refusal in refusals if refusal is not None)
 
 
-def blocked(guest: Guest, target: str, preconditions: Preconditions) -> Refusal | None:
-    """What Proxmox's own view of the move says against it."""
-    vmid = guest.vmid
-    if not preconditions.running:
-        return _not_running(guest, "stopped")
-    if guest.lock is not None:
-        return _locked(guest, guest.lock)
-    if preconditions.local_resources:
-        return Refusal(
-            Reason.GUEST_HAS_LOCAL_RESOURCES,
-            f"Guest {vmid} is bound to {guest.node} by {', '.join(preconditions.local_resources)}: remove them from "
-            f"its configuration, or map them, to make it movable.",
-        )
-    if preconditions.local_disks:
-        return Refusal(
-            Reason.GUEST_HAS_LOCAL_DISKS,
-            f"Guest {vmid} has volumes that only {guest.node} holds ({', '.join(preconditions.local_disks)}): move "
-            f"them to shared storage to make it movable.",
-        )
-    obstacles = preconditions.obstacles.get(target, ())
-    allowed = preconditions.allowed_nodes is None or target in preconditions.allowed_nodes
-    if allowed and not obstacles:
-        return None
-    why = ", ".join(obstacles) or "its storage, mappings or HA rules do not allow it"
-    return Refusal(
-        Reason.NO_TARGET_FITS,
-        f"Proxmox does not let guest {vmid} go to {target} ({why}): remove that obstacle, or name another target.",
-    )
+def unsettled(guest: Guest) -> Refusal | None:
+    """Why a guest that may move cannot be moved at this moment: it does not run, or is locked."""
+    if guest.status != "running":
+        return _not_running(guest, guest.status)
+    return None if guest.lock is None else _locked(guest, guest.lock)
 
 
 def _named(vmid: int, order: Order, cluster: Cluster, rules: Rules) -> Guest | Refusal:
@@ -84,7 +63,7 @@ def _named(vmid: int, order: Order, cluster: Cluster, rules: Rules) -> Guest | R
             Reason.GUEST_NOT_FOUND,
             f"Proxmox shows no guest {vmid}: correct the label 'vmid', or grant the token VM.Audit on /vms/{vmid}.",
         )
-    return _kind(guest, rules) or _place(guest, order, rules) or _condition(guest) or guest
+    return _kind(guest, rules) or _place(guest, order, rules) or unsettled(guest) or guest
 
 
 def _kind(guest: Guest, rules: Rules) -> Refusal | None:
@@ -97,11 +76,11 @@ def _kind(guest: Guest, rules: Rules) -> Refusal | None:
         )
     if guest.template:
         return Refusal(Reason.GUEST_IS_TEMPLATE, f"Guest {vmid} is a template, which never runs: name another guest.")
-    if guest.kind != "qemu":
+    if guest.kind != "qemu" and not (guest.container and rules.restart_containers):
         return Refusal(
             Reason.GUEST_NOT_ALLOWED,
-            f"Guest {vmid} is a container ({guest.kind}), which Proxmox cannot move without stopping it: name a "
-            f"virtual machine.",
+            f"Guest {vmid} is a container ({guest.kind}), which Proxmox cannot move without stopping it: allow that "
+            f"with guests.restart_containers, or name a virtual machine.",
         )
     return None
 
@@ -121,12 +100,6 @@ def _place(guest: Guest, order: Order, rules: Rules) -> Refusal | None:
             Reason.UNKNOWN_NODE, f"Guest {vmid} is on {guest.node}, which is not configured: add it under 'nodes'."
         )
     return None
-
-
-def _condition(guest: Guest) -> Refusal | None:
-    if guest.status != "running":
-        return _not_running(guest, guest.status)
-    return None if guest.lock is None else _locked(guest, guest.lock)
 
 
 def _not_running(guest: Guest, status: str) -> Refusal:

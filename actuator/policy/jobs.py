@@ -74,7 +74,7 @@ def allowed(before: JobState, after: JobState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a live migration is, from its task log; bytes of VM state.
+    """How far a live migration is, from its task log; bytes of VM state, or of a local disk that is copied before it.
 
     Attributes:
         transferred_bytes: Moved so far.

@@ -31,6 +31,14 @@ class Rules:
         breaker_seconds: ... until so long after the newest of them.
         alert_max_age_seconds: An episode that was never seen before and began longer ago is stale.
         memory_reserve_bytes: Left free on the target after the move.
+        cpu_overcommit: Processors given to running guests for each one of the target, at most, after the move; None
+            for no limit.
+        restart_containers: Containers may be moved, which restarts them.
+        restart_timeout_seconds: How long a container may take to shut down for that.
+        local_disks_max_bytes: Guests whose local disks come to no more than this may be moved, disks and all; None
+            when no local disk is ever copied.
+        allow_ha_rebalancing: Guests under HA may be moved although HA rebalances by itself and may undo it.
+        conntrack_state: Connection tracking of the firewall goes along, where Proxmox VE knows how (9.0).
     """
 
     mode: Mode
@@ -46,3 +54,9 @@ class Rules:
     breaker_seconds: float
     alert_max_age_seconds: float
     memory_reserve_bytes: int
+    cpu_overcommit: float | None = None
+    restart_containers: bool = False
+    restart_timeout_seconds: int = 180
+    local_disks_max_bytes: int | None = None
+    allow_ha_rebalancing: bool = False
+    conntrack_state: bool = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actuator.policy.cluster import UNMANAGED
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.orders import Action
 from actuator.workflow.means import look, target_of
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from actuator.policy.jobs import Job
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
-
-UNMANAGED = frozenset({None, "ignored"})
-"""HA states of a guest that HA leaves alone."""
 
 
 def await_ready(job: Job, means: Means, now: float) -> StepResult:
@@ -78,5 +76,5 @@ def _inactive_storages(target: str, guest: Guest | None, means: Means) -> list[s
     inactive = [storage.name for storage in means.proxmox.storages(target) if not storage.active]
     if not inactive or guest is None:
         return inactive
-    needed = means.proxmox.disk_storages(guest.node, guest.vmid)
+    needed = means.proxmox.disk_storages(guest.node, guest.vmid, guest.kind)
     return [name for name in inactive if name in needed]

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.adapters.tasklog import read_log
+from actuator.adapters.tasks import HA_REQUEST
 from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.jobs import Failure, JobState
+from actuator.workflow.ha_silence import why_ha_waits
 from actuator.workflow.means import look, move_of
 from actuator.workflow.result import advance, fail, sentence, stay
 
@@ -42,7 +44,7 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
         return arrived
     if task.running:
         return _under_way(job, lines, means, now)
-    if task.succeeded and task.kind == "hamigrate":
+    if task.succeeded and task.kind == HA_REQUEST:
         return _taken_by_ha(job, means, now)
     reading = read_log(lines)
     job = replace(job, checkpoint=replace(job.checkpoint, outcome=reading.outcome))
@@ -86,7 +88,7 @@ def _taken_by_ha(job: Job, means: Means, now: float) -> StepResult:
     children = [
         task
         for task in means.proxmox.migration_tasks(move.source, move.vmid)
-        if task.kind == "qmigrate" and task.upid not in known
+        if task.kind != HA_REQUEST and task.upid not in known
     ]
     if children:
         child = children[-1]
@@ -98,12 +100,14 @@ def _taken_by_ha(job: Job, means: Means, now: float) -> StepResult:
         return arrived
     patience = means.timing.ready_timeout_seconds
     asked_at = now if job.checkpoint.moved_at is None else job.checkpoint.moved_at
-    if now - asked_at >= patience:
+    why = why_ha_waits(job, means)
+    if why.final or now - asked_at >= patience:
+        waited = "" if why.final else f" in {patience:.0f} s"
         return fail(
             job,
             Failure.MIGRATION_FAILED,
-            f"HA took the request and did nothing about it in {patience:.0f} s. Guest {move.vmid} is on "
-            f"{job.guest_node}. Look at `ha-manager status`: the target may be in maintenance, or a rule forbids it.",
+            f"HA took the request and did nothing about it{waited}: {why.told}. Guest {move.vmid} is on "
+            f"{job.guest_node}. See `ha-manager status`.",
         )
     message = "HA has queued the migration."
     return stay(job, means.timing.poll_seconds, None if job.message == message else message)

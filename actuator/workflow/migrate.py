@@ -10,16 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.errors import GuestLocked, ProxmoxDenied, ProxmoxRefused
+from actuator.policy.cluster import Node
 from actuator.policy.decide import at_migration
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
+from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
 from actuator.workflow.means import look, move_of
+from actuator.workflow.request import request
 from actuator.workflow.result import advance, fail, sentence, skip, stay
 
 if TYPE_CHECKING:
     from actuator.adapters.tasks import Task
-    from actuator.policy.cluster import Guest
+    from actuator.policy.cluster import Cluster, Guest
     from actuator.policy.jobs import Job
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
@@ -30,7 +34,7 @@ def migrate(job: Job, means: Means, now: float) -> StepResult:
     if job.checkpoint.upid is not None:
         return follow(job, means, now)
     move = move_of(job)
-    job, _, guest = look(job, means)
+    job, cluster, guest = look(job, means)
     tasks = means.proxmox.migration_tasks(move.source, move.vmid)
     known = job.checkpoint.known_upids
     if known is not None and (ours := [task for task in tasks if task.upid not in known]):
@@ -38,11 +42,13 @@ def migrate(job: Job, means: Means, now: float) -> StepResult:
     if guest is None or guest.node != move.source:
         return _elsewhere(job, guest)
     if known is None:
-        return _prepared(job, guest, tasks, means, now)
+        return _prepared(job, guest, cluster, tasks, means, now)
     return _asked(job, guest, means, now)
 
 
-def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: float) -> StepResult:
+def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
+    job: Job, guest: Guest, cluster: Cluster, tasks: list[Task], means: Means, now: float
+) -> StepResult:
     """The last look; then write down what there is already, so that ours can be told from it."""
     move = move_of(job)
     if any(task.running for task in tasks):
@@ -50,10 +56,11 @@ def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: floa
     if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
         return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
     try:
-        preconditions = means.proxmox.preconditions(move.source, move.vmid)
+        closer = full_look(guest, move.target, means)
     except GuestLocked as error:
         return _locked(job, sentence(str(error)), means, now)
-    decision = at_migration(guest, move.target, preconditions)
+    target = cluster.nodes.get(move.target, Node(move.target, online=False))
+    decision = at_migration(guest, target, closer, means.rules)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
     checkpoint = replace(
@@ -68,10 +75,13 @@ def _prepared(job: Job, guest: Guest, tasks: list[Task], means: Means, now: floa
 def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     """Send the request; no trace of an earlier one was found."""
     move = move_of(job)
-    if not means.may_act():
-        return stay(job, means.timing.poll_seconds)
     try:
-        upid = means.proxmox.migrate(move.source, move.vmid, move.target, online=guest.status != "stopped")
+        send = request(guest, move.target, means)
+        if isinstance(send, Refusal):
+            return skip(job, send.reason, send.message)
+        if not means.may_act():
+            return stay(job, means.timing.poll_seconds)
+        upid = send()
     except GuestLocked as error:
         # Perhaps by an earlier request of ours that is only now becoming a task: the next tick looks for it first.
         return _locked(job, sentence(str(error)), means, now)

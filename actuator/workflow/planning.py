@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actuator.policy.decide import at_intake, at_preflight
+from actuator.policy.decide import at_intake
 from actuator.policy.plans import Plan, PlanPower
+from actuator.workflow.preflight import judge
 
 if TYPE_CHECKING:
     from actuator.policy.cluster import Cluster
@@ -28,7 +29,7 @@ def plan(order: Order, means: Means, now: float) -> Plan:
     if not decision.act:
         return Plan(decision)
     cluster = means.proxmox.cluster()
-    decision = at_preflight(order, cluster, history, means.rules, now=now)
+    decision = judge(order, cluster, history, means, now)
     return Plan(decision, _wakes(decision, cluster), _power(decision, means.power()))
 
 

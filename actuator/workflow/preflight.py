@@ -5,15 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from actuator.policy.closer_look import guest_obstacle, target_obstacle
 from actuator.policy.decide import at_preflight
 from actuator.policy.jobs import JobState
+from actuator.policy.reasons import Reason
+from actuator.workflow.closer_look import early_look
 from actuator.workflow.means import look
 from actuator.workflow.result import advance, skip
 
 if TYPE_CHECKING:
+    from actuator.policy.closer_look import CloserLook
+    from actuator.policy.cluster import Cluster, History
+    from actuator.policy.decide import Decision
     from actuator.policy.jobs import Job
+    from actuator.policy.orders import Order
+    from actuator.policy.refusal import Refusal
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
+
+
+_MOST_LOOKS = 16
+"""So many guests and targets are looked at closely."""
 
 
 def preflight(job: Job, means: Means, now: float) -> StepResult:
@@ -24,7 +36,7 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
         if name in cluster.nodes and cluster.nodes[name].online:
             means.store.clear_quarantine(name, now)  # what was seen awake can be trusted again
     others = tuple(other for other in history.live_jobs if other.id != job.id)
-    decision = at_preflight(job.order, cluster, replace(history, live_jobs=others), means.rules, now=now)
+    decision = judge(job.order, cluster, replace(history, live_jobs=others), means, now)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
     guest = None if decision.vmid is None else cluster.guests.get(decision.vmid)
@@ -45,3 +57,43 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
         source=job.source,
         target=job.target,
     )
+
+
+def judge(order: Order, cluster: Cluster, history: History, means: Means, now: float) -> Decision:
+    """What would be done about an order, and why: decide, look closely at the choice, decide again with what it told.
+
+    Nothing is done, so this answers for a plan as well as for a job.
+
+    Args:
+        order: What was asked for.
+        cluster: One look at it.
+        history: Our memory, without the job that asks.
+        means: What the steps work with.
+        now: Unix seconds.
+    """
+    power = means.power()
+    findings: dict[tuple[int, str | None], Refusal] = {}
+    for _ in range(_MOST_LOOKS):
+        decision = at_preflight(order, cluster, history, means.rules, now=now, power=power, findings=findings)
+        if decision.reason not in {Reason.ACCEPTED, Reason.OBSERVE_ONLY}:
+            break
+        if decision.vmid is None or decision.target is None:  # nothing moves when a node is only woken
+            break
+        guest, target = cluster.guests[decision.vmid], cluster.nodes[decision.target]
+        closer = early_look(guest, target.name, cluster, means, chosen=order.target_node is None)
+        if (refusal := guest_obstacle(guest, closer, means.rules)) is not None:
+            findings[guest.vmid, None] = refusal
+        elif (refusal := target_obstacle(guest, target, closer)) is not None:
+            findings[guest.vmid, target.name] = refusal
+        else:
+            return _with_remark(decision, closer)
+    else:  # enough was looked at: the next choice is taken as it is, and looked at before the migration
+        decision = at_preflight(order, cluster, history, means.rules, now=now, power=power, findings=findings)
+    return decision
+
+
+def _with_remark(decision: Decision, closer: CloserLook) -> Decision:
+    """The decision, saying as well what may undo it."""
+    if closer.options is None or not closer.options.ha_rebalancing:
+        return decision
+    return replace(decision, message=f"{decision.message} HA rebalances by itself and may move it again.")

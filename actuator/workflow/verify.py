@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
+from actuator.policy.cluster import UNMANAGED
 from actuator.policy.jobs import Failure, JobState
-from actuator.workflow.await_ready import UNMANAGED
 from actuator.workflow.means import look, move_of
 from actuator.workflow.result import advance, fail, stay
 
@@ -21,7 +21,7 @@ def verify(job: Job, means: Means, now: float) -> StepResult:
     """Look until it is proven, for a bounded time, since statistics lag behind."""
     move = move_of(job)
     job, _, guest = look(job, means)
-    doubt = doubt_about(guest, move.target)
+    doubt = doubt_about(guest, move.target) or _doubt_of_ha(guest, move.target, means)
     if doubt is None:
         return advance(job, JobState.SUCCEEDED, _told(job, means), **_cost(job))
     patience = means.timing.verify_timeout_seconds
@@ -50,6 +50,16 @@ def doubt_about(guest: Guest | None, target: str) -> str | None:
     if guest.ha_state not in UNMANAGED | {"started"}:
         return f"it is there, but its HA state is {guest.ha_state}"
     return None
+
+
+def _doubt_of_ha(guest: Guest | None, target: str, means: Means) -> str | None:
+    """What HA's own manager says against it: it would move back a guest that it places elsewhere."""
+    if guest is None or not guest.under_ha:
+        return None
+    service = means.proxmox.ha_status().services.get(guest.sid)
+    if service is None or (service.node, service.state) == (target, "started"):
+        return None
+    return f"it is there, but to HA its service is {service.state} on {service.node}"
 
 
 def _told(job: Job, means: Means) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from deploy.lab.agenda import Agenda
 from deploy.lab.certificates import Authority
 from deploy.lab.cluster import Cluster, Event, Stage
+from deploy.lab.containers import ContainerMigrations
 from deploy.lab.door import Door
 from deploy.lab.ear import Ear
 from deploy.lab.faults import Faults
@@ -95,6 +96,7 @@ class Engine:
         self.agenda = Agenda(setting.clock, self._look_again.set)
         self.cluster = Cluster(setting.plan, self.agenda, self.network)
         self.migrations = Migrations(self.cluster)
+        self.containers = ContainerMigrations(self.cluster)
         self.authority = Authority(setting.directory)
         self.ear = Ear(self._called)
         account = {setting.plan.bmc_user: setting.plan.bmc_password}
@@ -103,8 +105,8 @@ class Engine:
         self.redfish = {name: Redfish(name, chassis[name], account, setting.faults) for name in self.cluster.nodes}
         self._doors = {node.name: Door(node.address, setting.ports.ssh) for node in self.cluster.nodes.values()}
         self.meters = Meters(self.cluster, setting.clock, self.bmcs, setting.directory)
-        ha = HighAvailability(self.cluster, self.migrations)
-        world = World(self.cluster, self.migrations, ha, self.ear.send)
+        self.ha = HighAvailability(self.cluster, self.migrations, self.containers)
+        world = World(self.cluster, self.migrations, self.containers, self.ha, self.ear.send)
         self._servers = {
             name: NodeServer(world, node, setting.faults, self._record) for name, node in self.cluster.nodes.items()
         }

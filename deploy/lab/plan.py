@@ -32,6 +32,8 @@ class NodePlan:
         maintenance: Whether an administrator has put it into HA maintenance.
         mmio: Whether its package has a second powercap zone, through MMIO.
         psys: Whether it has a powercap zone for the whole platform.
+        cpu_model: Its processor, as Linux names it.
+        version: Its own full version, such as ``9.1.4``; the plan's when None.
     """
 
     name: str
@@ -47,11 +49,13 @@ class NodePlan:
     maintenance: bool = False
     mmio: bool = False
     psys: bool = False
+    cpu_model: str = "Simulated CPU"
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
-    """A virtual machine.
+    """A virtual machine, or a container.
 
     Attributes:
         vmid: Its number.
@@ -65,9 +69,14 @@ class GuestPlan:
         lock: A configuration lock such as ``backup``.
         template: Whether it is a template.
         local_resources: Passed-through devices, such as ``hostpci0``.
-        disks: Drive -> volume, such as ``scsi0`` -> ``shared:vm-100-disk-0``.
+        disks: Drive -> volume with its options, such as ``scsi0`` -> ``shared:vm-100-disk-0,size=32G``.
         ha: Whether HA manages it.
         reports: Whether its statistics reach the cluster (Proxmox says ``unknown`` otherwise).
+        kind: ``qemu`` or ``lxc``.
+        cpu: The ``cpu`` of its configuration; None when that does not name one.
+        replicas: Nodes that it is replicated to.
+        apart_from: Guests that an HA rule keeps it apart from.
+        together_with: Guests that an HA rule keeps with it.
     """
 
     vmid: int
@@ -84,6 +93,16 @@ class GuestPlan:
     disks: Mapping[str, str] = field(default_factory=dict)
     ha: bool = False
     reports: bool = True
+    kind: Literal["qemu", "lxc"] = "qemu"
+    cpu: str | None = None
+    replicas: tuple[str, ...] = ()
+    apart_from: tuple[int, ...] = ()
+    together_with: tuple[int, ...] = ()
+
+    @property
+    def sid(self) -> str:
+        """Its name as an HA service."""
+        return f"{'ct' if self.kind == 'lxc' else 'vm'}:{self.vmid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +204,7 @@ class Plan:
         idle_seconds: Real seconds after which pveproxy closes a connection that nothing comes over.
         bmc_user: Account on every BMC.
         bmc_password: Its password.
+        crs: The cluster's ``crs`` option, such as ``{"ha-auto-rebalance": 1}``; empty when nobody set it.
     """
 
     nodes: tuple[NodePlan, ...]
@@ -199,3 +219,4 @@ class Plan:
     idle_seconds: float = 5.0
     bmc_user: str = "wattshift"
     bmc_password: str = "watts-in-the-lab"  # noqa: S105 - opens nothing but this simulation
+    crs: Mapping[str, str | int] = field(default_factory=dict)

@@ -248,6 +248,18 @@ class Lab:
         """Destroy a guest."""
         self._do(lambda: self._engine.cluster.guests.pop(vmid))
 
+    def set_ha_error(self, vmid: int) -> None:
+        """Let HA give up on a guest's service."""
+        self._do(lambda: self._engine.ha.in_error.add(vmid))
+
+    def arm_ha(self, *, armed: bool) -> None:
+        """Arm or disarm the HA stack."""
+        self._do(lambda: setattr(self._engine.ha, "armed", armed))
+
+    def set_shutdown_time(self, seconds: float) -> None:
+        """Let containers take so long to shut down."""
+        self._do(lambda: setattr(self._engine.containers, "shutdown_seconds", seconds))
+
     def spoil_next_migration(self, mishap: Mishap) -> None:
         """Let the next migration go wrong in this way."""
         self._do(lambda: self._engine.migrations.mishaps.append(mishap))

@@ -48,6 +48,29 @@ def test_rules(tmp_path: Path) -> None:
     assert (rules.breaker_failures, rules.breaker_seconds, rules.alert_max_age_seconds) == (3, 3600, 3600)
 
 
+def test_what_needs_leave_is_not_done_without(tmp_path: Path) -> None:
+    """Restarts, copies, connection tracking and moving what HA may move back: each only where the file says so."""
+    plain = load(tmp_path).rules()
+
+    assert (plain.restart_containers, plain.local_disks_max_bytes) == (False, None)
+    assert (plain.allow_ha_rebalancing, plain.conntrack_state) == (False, False)
+    assert (plain.restart_timeout_seconds, plain.cpu_overcommit) == (180, 4)
+
+    allowed = {
+        "vmids": [100],
+        "restart_containers": True,
+        "restart_timeout_seconds": 60,
+        "local_disks_max_gib": 2,
+        "allow_ha_rebalancing": True,
+        "conntrack_state": True,
+    }
+    rules = load(tmp_path, lambda keys: keys.update(guests=allowed, limits={"cpu_overcommit": None})).rules()
+
+    assert (rules.restart_containers, rules.restart_timeout_seconds) == (True, 60)
+    assert rules.local_disks_max_bytes == 2 * 1024**3
+    assert (rules.allow_ha_rebalancing, rules.conntrack_state, rules.cpu_overcommit) == (True, True, None)
+
+
 def test_timing(tmp_path: Path) -> None:
     """Deadlines are the workflow's own defaults unless the file says otherwise, each node's boot with the node."""
     timing = load(tmp_path, lambda keys: keys.update(timing={"poll_seconds": 0.2})).step_timing()

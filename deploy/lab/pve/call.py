@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from deploy.lab.cluster import Cluster, Guest, Node
+    from deploy.lab.containers import ContainerMigrations
     from deploy.lab.ha import HighAvailability
     from deploy.lab.migration import Migrations
     from deploy.lab.pve.access import Rights
@@ -27,12 +28,14 @@ class World:
     Attributes:
         cluster: The state.
         migrations: Carries migrations out.
+        containers: Carries the migrations of containers out.
         ha: The HA stack.
         broadcast: Sends a datagram from an address to everybody's Wake-on-LAN port.
     """
 
     cluster: Cluster
     migrations: Migrations
+    containers: ContainerMigrations
     ha: HighAvailability
     broadcast: Callable[[str, bytes], None]
 
@@ -80,12 +83,13 @@ class Call:
         if not self.cluster.quorate:
             raise died("cluster not ready - no quorum?")
 
-    def guest_here(self) -> Guest:
+    def guest_here(self, kind: str = "qemu") -> Guest:
         """Return the guest of the path, or refuse when its configuration is not on this node."""
         vmid = self.number("vmid", 0)
         guest = self.cluster.guests.get(vmid)
-        if guest is None or guest.node != self.local.name:
-            raise died(f"Configuration file 'nodes/{self.local.name}/qemu-server/{vmid}.conf' does not exist")
+        if guest is None or guest.node != self.local.name or guest.plan.kind != kind:
+            folder = "qemu-server" if kind == "qemu" else "lxc"
+            raise died(f"Configuration file 'nodes/{self.local.name}/{folder}/{vmid}.conf' does not exist")
         return guest
 
     def known_node(self, name: str) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.lab.pve import cluster_calls, guest_calls, ha_calls, node_calls, task_calls
+from deploy.lab.pve import cluster_calls, container_calls, guest_calls, ha_calls, node_calls, task_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +35,11 @@ CALLS: Mapping[str, Callable[[Call], object]] = {
     "GET /nodes/{node}/qemu/{vmid}/status/current": guest_calls.current,
     "GET /nodes/{node}/qemu/{vmid}/migrate": guest_calls.preconditions,
     "POST /nodes/{node}/qemu/{vmid}/migrate": guest_calls.migrate,
+    "GET /nodes/{node}/lxc/{vmid}/config": container_calls.config,
+    "GET /nodes/{node}/lxc/{vmid}/status/current": container_calls.current,
+    "GET /nodes/{node}/lxc/{vmid}/migrate": container_calls.preconditions,
+    "POST /nodes/{node}/lxc/{vmid}/migrate": container_calls.migrate,
+    "GET /nodes/{node}/replication": node_calls.replication,
     "GET /nodes/{node}/tasks": task_calls.listing,
     "GET /nodes/{node}/tasks/{upid}/status": task_calls.status,
     "GET /nodes/{node}/tasks/{upid}/log": task_calls.log,

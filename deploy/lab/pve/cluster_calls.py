@@ -24,6 +24,7 @@ _VERSIONS: dict[PveVersion, tuple[str, str]] = {
 def version(call: Call) -> dict[str, object]:
     """``GET /version`` and ``GET /nodes/{node}/version``."""
     release, full = _VERSIONS[call.cluster.plan.version]
+    full = call.local.plan.version or full
     return {"release": release, "repoid": "0123456789abcdef", "version": full}
 
 
@@ -88,9 +89,9 @@ def _visible(call: Call, guest: Guest) -> bool:
 
 def _guest(call: Call, guest: Guest) -> dict[str, object]:
     entry: dict[str, object] = {
-        "id": f"qemu/{guest.vmid}",
+        "id": f"{guest.plan.kind}/{guest.vmid}",
         "vmid": guest.vmid,
-        "type": "qemu",
+        "type": guest.plan.kind,
         "node": guest.node,
         "status": "unknown",
     }
@@ -158,7 +159,10 @@ def _zone(call: Call, node: Node) -> dict[str, object]:
 def options(call: Call) -> dict[str, object]:
     """``GET /cluster/options``."""
     tags = {tag for guest in call.cluster.guests.values() for tag in guest.plan.tags}
-    return {"allowed-tags": sorted(tags)}
+    told: dict[str, object] = {"allowed-tags": sorted(tags)}
+    if call.cluster.plan.crs and call.rights.may("/", "Sys.Audit"):
+        told["crs"] = dict(call.cluster.plan.crs)
+    return told
 
 
 def qdevice(_call: Call) -> dict[str, object]:

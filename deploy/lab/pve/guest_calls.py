@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deploy.lab.disks import local_disks, size_of
 from deploy.lab.migration import MigrationOrder
 from deploy.lab.pve.call import any_order
 from deploy.lab.pve.figures import guest_figures
@@ -22,7 +23,9 @@ def listing(call: Call) -> list[dict[str, object]]:
     return any_order(
         {"vmid": guest.vmid, "cpus": guest.plan.cpus, **guest_figures(call.cluster, guest)}
         for guest in call.cluster.guests.values()
-        if guest.node == call.local.name and call.rights.may(f"/vms/{guest.vmid}", "VM.Audit")
+        if guest.plan.kind == "qemu"
+        and guest.node == call.local.name
+        and call.rights.may(f"/vms/{guest.vmid}", "VM.Audit")
     )
 
 
@@ -45,6 +48,8 @@ def config(call: Call) -> dict[str, object]:
     """``GET /nodes/{node}/qemu/{vmid}/config``."""
     guest = call.guest_here()
     entry: dict[str, object] = {"memory": guest.plan.memory_bytes // 1024**2, **guest.plan.disks}
+    if guest.plan.cpu is not None:
+        entry["cpu"] = guest.plan.cpu
     if guest.lock is not None:
         entry["lock"] = guest.lock
     return entry
@@ -54,7 +59,7 @@ def preconditions(call: Call) -> dict[str, object]:
     """``GET /nodes/{node}/qemu/{vmid}/migrate``."""
     call.need_quorum()
     guest = call.guest_here()
-    _need_unlocked(guest)
+    need_unlocked(guest, "VM")
     version = call.cluster.plan.version
     answer: dict[str, object] = {
         "running": int(guest.running),
@@ -65,41 +70,56 @@ def preconditions(call: Call) -> dict[str, object]:
         answer["mapped-resources"] = []
     # For a running guest only since qemu-server 8.3.9 (PVE 8.4).
     if version == "9.1" or not guest.running:
-        others = {name: _missing(call, guest, name) for name in call.cluster.nodes if name != call.local.name}
-        answer["allowed_nodes"] = sorted(name for name, missing in others.items() if not missing)
-        answer["not_allowed_nodes"] = {
-            name: {"unavailable_storages": missing} if missing else {} for name, missing in others.items()
-        }
+        others = {name: _obstacles(call, guest, name) for name in call.cluster.nodes if name != call.local.name}
+        answer["allowed_nodes"] = sorted(name for name, found in others.items() if not found)
+        answer["not_allowed_nodes"] = others
     if version == "9.1":
         answer |= {"mapped-resource-info": {}, "has-dbus-vmstate": 1}
         if guest.plan.ha:
-            answer["dependent-ha-resources"] = []
+            answer["dependent-ha-resources"] = call.world.ha.dependents(guest)
     return answer
 
 
+def _obstacles(call: Call, guest: Guest, node: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if missing := missing_storages(call, guest, node):
+        found["unavailable_storages"] = missing
+    if blockers := call.world.ha.blockers(guest, node):
+        found["blocking-ha-resources"] = [{"sid": sid, "cause": "resource-affinity"} for sid in blockers]
+    return found
+
+
 def _storages_of(guest: Guest) -> dict[str, str]:
-    return {volume: volume.partition(":")[0] for volume in guest.plan.disks.values()}
+    volumes = (value.partition(",")[0] for value in guest.plan.disks.values())
+    return {volume: volume.partition(":")[0] for volume in volumes if ":" in volume}
 
 
-def _missing(call: Call, guest: Guest, node: str) -> list[str]:
+def missing_storages(call: Call, guest: Guest, node: str) -> list[str]:
     """Return the storages of the guest that ``node`` is not configured for; whether it is on plays no part."""
     used = set(_storages_of(guest).values())
     return sorted(plan.name for plan in call.cluster.plan.storages if plan.name in used and not plan.on(node))
 
 
 def _local_disks(call: Call, guest: Guest) -> list[dict[str, object]]:
-    shared = {plan.name for plan in call.cluster.plan.storages if plan.shared}
-    volumes = {volume: drive for drive, volume in guest.plan.disks.items()}
     return [
-        {"volid": volume, "drivename": volumes[volume], "cdrom": 0}
-        for volume, storage in _storages_of(guest).items()
-        if storage not in shared
+        {"volid": volume, "drivename": drive, "cdrom": int("media=cdrom" in options)}
+        | ({} if (size := size_of(options)) is None else {"size": size})
+        for drive, volume, options in local_disks(call.cluster, guest)
     ]
 
 
-def _need_unlocked(guest: Guest) -> None:
+def need_unlocked(guest: Guest, kind: str) -> None:
+    """Refuse while the guest's configuration is locked; ``kind`` is VM or CT."""
     if guest.lock is not None:
-        raise died(f"VM is locked ({guest.lock})")
+        raise died(f"{kind} is locked ({guest.lock})")
+
+
+def need_replica(guest: Guest, target: str) -> None:
+    """Refuse to move a replicated guest that runs anywhere but to its replica."""
+    if guest.running and guest.plan.replicas and target not in guest.plan.replicas:
+        raise died(
+            f"Cannot live migrate replicated VM to node '{target}' - not a replication target. Use 'force' to override."
+        )
 
 
 def migrate(call: Call) -> str:
@@ -113,11 +133,11 @@ def migrate(call: Call) -> str:
         if call.parameters.get(name):
             raise bad_parameters({name: "Only root may use this option."})
     guest = call.guest_here()
-    _need_unlocked(guest)
+    need_unlocked(guest, "VM")
     online = bool(call.number("online", 0))
     if guest.running and not online:
         raise died("can't migrate running VM without --online")
-    for storage in _missing(call, guest, target):
+    for storage in missing_storages(call, guest, target):
         raise died(f"storage '{storage}' is not available on node '{target}'")
     owner = (call.rights.token.user, call.rights.token.name)
     tasks, world = call.cluster.tasks, call.world
@@ -129,7 +149,12 @@ def migrate(call: Call) -> str:
             owner,
             lambda task: world.ha.queue(task, guest, target),
         ).upid
-    order = MigrationOrder(target, online=guest.running, conntrack=bool(call.number("with-conntrack-state", 0)))
+    order = MigrationOrder(
+        target,
+        online=guest.running,
+        conntrack=bool(call.number("with-conntrack-state", 0)),
+        local_disks=bool(call.number("with-local-disks", 0)),
+    )
     return tasks.start(
         call.local.name,
         "qmigrate",

@@ -15,7 +15,7 @@ def current(call: Call) -> list[dict[str, object]]:
     """``GET /cluster/ha/status/current``."""
     quorate = call.cluster.quorate
     managed = call.world.ha.managed
-    armed = "armed" if managed else "standby"
+    armed = ("armed" if managed else "standby") if call.world.ha.armed else "disarmed"
     entries: list[dict[str, object]] = [
         {
             "id": "quorum",
@@ -35,12 +35,25 @@ def current(call: Call) -> list[dict[str, object]]:
                 "status": f"{armed} (CRM watchdog {'active' if managed else 'standby'})",
             }
         )
+    if managed:
+        entries += [_manager(call), *(_resource_manager(call, name) for name in sorted(call.cluster.nodes))]
     return entries + [_service(call, guest) for guest in managed]
+
+
+def _manager(call: Call) -> dict[str, object]:
+    name = call.local.name
+    return {"id": "master", "type": "master", "node": name, "status": f"{name} (active)", "timestamp": 0}
+
+
+def _resource_manager(call: Call, name: str) -> dict[str, object]:
+    state = call.world.ha.node_state(name)
+    mode = {"online": "active", "maintenance": "maintenance mode"}.get(state, "old timestamp - dead?")
+    return {"id": f"lrm:{name}", "type": "lrm", "node": name, "status": f"{name} ({mode})", "timestamp": 0}
 
 
 def _service(call: Call, guest: Guest) -> dict[str, object]:
     state = call.world.ha.state(guest)
-    sid = f"vm:{guest.vmid}"
+    sid = guest.plan.sid
     return {
         "id": f"service:{sid}",
         "type": "service",
@@ -58,12 +71,9 @@ def manager_status(call: Call) -> dict[str, object]:
     managed = call.world.ha.managed
     status: dict[str, object] = {"node_status": {}}
     if managed:
-        status["node_status"] = {
-            node.name: "maintenance" if node.plan.maintenance else "online" if node.online else "unknown"
-            for node in call.cluster.nodes.values()
-        }
+        status["node_status"] = {name: call.world.ha.node_state(name) for name in call.cluster.nodes}
         status["service_status"] = {
-            f"vm:{guest.vmid}": {"node": guest.node, "state": call.world.ha.state(guest)} for guest in managed
+            guest.plan.sid: {"node": guest.node, "state": call.world.ha.state(guest)} for guest in managed
         }
     return {
         "manager_status": status,
@@ -74,6 +84,6 @@ def manager_status(call: Call) -> dict[str, object]:
 def resources(call: Call) -> list[dict[str, object]]:
     """``GET /cluster/ha/resources``."""
     return any_order(
-        {"sid": f"vm:{guest.vmid}", "type": "vm", "state": "started", "digest": "0" * 40}
+        {"sid": guest.plan.sid, "type": guest.plan.sid[:2], "state": "started", "digest": "0" * 40}
         for guest in call.world.ha.managed
     )

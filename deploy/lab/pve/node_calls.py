@@ -32,7 +32,7 @@ def status(call: Call) -> dict[str, object]:
         "swap": {"used": 0, "free": 0, "total": 0},
         "rootfs": {"used": 20 * GIB, "avail": 80 * GIB, "free": 80 * GIB, "total": 100 * GIB},
         "cpuinfo": {
-            "model": "Simulated CPU",
+            "model": node.plan.cpu_model,
             "sockets": 1,
             "cores": node.plan.cpus,
             "cpus": node.plan.cpus,
@@ -89,6 +89,28 @@ def storage(call: Call) -> list[dict[str, object]]:
             entry["used_fraction"] = used / total
         entries.append(entry)
     return any_order(entries)
+
+
+def replication(call: Call) -> list[dict[str, object]]:
+    """``GET /nodes/{node}/replication``: the jobs whose guest is here."""
+    wanted = call.number("guest", 0)
+    return any_order(
+        {
+            "id": f"{guest.vmid}-{number}",
+            "guest": guest.vmid,
+            "jobnum": number,
+            "type": "local",
+            "vmtype": guest.plan.kind,
+            "source": guest.node,
+            "target": target,
+            "schedule": "*/15",
+            "fail_count": 0,
+        }
+        for guest in call.cluster.guests.values()
+        if guest.node == call.local.name and wanted in {0, guest.vmid}
+        if call.rights.may(f"/vms/{guest.vmid}", "VM.Audit")
+        for number, target in enumerate(guest.plan.replicas)
+    )
 
 
 def wakeonlan(call: Call) -> str:

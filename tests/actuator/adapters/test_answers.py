@@ -97,3 +97,9 @@ def test_parameter_errors_are_told() -> None:
 def test_401_is_known_by_its_number(reason: str) -> None:
     """The text of a 401 differs between versions and is never matched."""
     assert isinstance(error_of("GET /x", 401, reason), ProxmoxDenied)
+
+
+@pytest.mark.parametrize("reason", ["VM is locked (backup)", "CT is locked (disk)", "VM is locked (snapshot-delete)"])
+def test_locks_of_both_kinds_of_guest(reason: str) -> None:
+    """Virtual machines and containers word it differently; either is waited for."""
+    assert type(error_of("POST /x", 500, reason)) is GuestLocked

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -111,7 +112,9 @@ def test_it_reads_what_a_move_needs(connect: Callable[..., Proxmox]) -> None:
     """Preconditions, storages and the guest's disks, of whichever node, over one endpoint."""
     proxmox = connect("pve")
 
-    assert proxmox.preconditions("pve2", 100).allowed_nodes == frozenset({"pve"})
+    preconditions = proxmox.preconditions("pve2", 100)
+    assert preconditions is not None
+    assert preconditions.allowed_nodes == frozenset({"pve"})
     assert proxmox.disk_storages("pve2", 100) == {"shared"}
     assert {storage.name: storage.active for storage in proxmox.storages("pve2")} == {"shared": True, "local": True}
 
@@ -470,3 +473,63 @@ def test_access_that_can_never_work(changes: dict[str, object], words: str) -> N
 def test_the_secret_is_not_shown() -> None:
     """Whoever prints the access sees everything but the secret."""
     assert "hush" not in repr(ProxmoxAccess(("127.0.0.1:8006",), "u@pve!t", "hush"))
+
+
+def test_what_another_node_answers_is_waited_for_longer_than_proxmox_waits(
+    lab: Lab, connect: Callable[..., Proxmox]
+) -> None:
+    """Proxmox gives up on a node after 30 s, we later; a probe begun after all of them has given up before any of them.
+
+    They all hang until then, so that each ends well only if it waits longer than a probe.
+    """
+    assert ProxmoxAccess(("x",), "a@b!cd", "e").call_timeout > 30 > ProxmoxAccess(("x",), "a@b!cd", "e").probe_timeout
+    proxmox = connect("pve2", probe_timeout=1.0)
+    upid = proxmox.migrate("pve2", 100, "pve", online=True)
+    lab.advance(60)
+    calls: dict[str, Callable[[], object]] = {
+        "/nodes/pve/qemu/100/migrate": lambda: proxmox.preconditions("pve", 100),
+        "/nodes/pve/qemu/100/config": lambda: proxmox.guest_config("pve", 100),
+        "/nodes/pve/storage": lambda: proxmox.storages("pve"),
+        "/nodes/pve/replication": lambda: proxmox.replica_targets("pve", 100),
+        "/nodes/pve/version": lambda: proxmox.version("pve"),
+        "/nodes/pve/status": lambda: proxmox.cpu_model("pve"),
+        "/nodes/pve2/tasks": lambda: proxmox.migration_tasks("pve2", 100),
+        f"/nodes/pve2/tasks/{upid}/status": lambda: proxmox.task(upid),
+        f"/nodes/pve2/tasks/{upid}/log": lambda: proxmox.task_log(upid),
+    }
+    hangs = [lab.faults.add(Hang("GET", path)) for path in calls]
+    probed = lab.faults.add(Hang("GET", "/cluster/options"))
+    with ThreadPoolExecutor(len(calls)) as pool:
+        waiting = [pool.submit(call) for call in calls.values()]
+        try:
+            assert all(hang.arrived.wait(30) for hang in hangs)
+            with pytest.raises(ProxmoxAmbiguous):
+                proxmox.cluster_options()
+        finally:
+            for hang in (*hangs, probed):
+                hang.release()
+
+        assert all(call.result(30) is not None for call in waiting)
+
+
+def test_a_container_is_asked_for_in_its_own_way(tmp_path: Path) -> None:
+    """Another path, a restart instead of a live move, and no view of it before PVE 9."""
+    plan = two_nodes()
+    container = replace(plan.guests[0], kind="lxc", disks={"rootfs": "shared:subvol-100-disk-0,size=8G"})
+    nodes = tuple(replace(node, on=True) for node in plan.nodes)
+    for version, allowed in (("8.2.5", None), ("9.1", frozenset({"pve"}))):
+        older = replace(plan, nodes=nodes, guests=(container,), version=version)  # type: ignore[arg-type]  # a PveVersion
+        with Lab(older, tmp_path / version, clock=ManualClock()) as lab:
+            proxmox = Proxmox(
+                ProxmoxAccess((host(lab, "pve"),), lab.token.id, lab.token.secret, verify=str(lab.ca_path))
+            )
+            preconditions = proxmox.preconditions("pve2", 100, "lxc")
+            assert (None if preconditions is None else preconditions.allowed_nodes) == allowed
+            assert proxmox.disk_storages("pve2", 100, "lxc") == {"shared"}
+
+            upid = proxmox.migrate_container("pve2", 100, "pve", shutdown_seconds=30)
+            lab.advance(60)
+
+            assert proxmox.task(upid).succeeded
+            assert [task.kind for task in proxmox.migration_tasks("pve2", 100)] == ["vzmigrate"]
+            proxmox.close()

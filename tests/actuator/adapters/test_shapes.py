@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from actuator.adapters import shapes
+from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import Task
-from actuator.policy.cluster import Guest, Node, Preconditions
+from actuator.policy.cluster import Guest, Node, Preconditions, Volume
 from tests.actuator.adapters.recordings import recorded
 
 
@@ -86,19 +88,19 @@ def test_ha_states_are_read() -> None:
 
 def test_recorded_preconditions_of_a_movable_guest() -> None:
     """An empty value under ``not_allowed_nodes`` is no obstacle, although the node stands there."""
-    assert shapes.preconditions_of(recorded("preconditions")) == Preconditions(
+    assert preconditions_of(recorded("preconditions")) == Preconditions(
         running=True, allowed_nodes=frozenset({"pve2", "pve3", "pve4", "pve5"})
     )
 
 
 def test_recorded_preconditions_with_a_passed_through_device() -> None:
     """A passed-through device is named."""
-    assert shapes.preconditions_of(recorded("preconditions-local-resource")).local_resources == ("hostpci0",)
+    assert preconditions_of(recorded("preconditions-local-resource")).local_resources == ("hostpci0",)
 
 
 def test_preconditions_with_obstacles() -> None:
     """What is in the way of a node is told in words, of whatever kind it is."""
-    preconditions = shapes.preconditions_of(
+    preconditions = preconditions_of(
         {
             "running": 1,
             "allowed_nodes": ["b"],
@@ -114,13 +116,14 @@ def test_preconditions_with_obstacles() -> None:
         }
     )
 
-    assert preconditions.obstacles == {"a": ("blocking ha resources: vm:101", "unavailable storages: fast")}
-    assert preconditions.local_disks == ("local:100/vm-100-disk-0.raw",)
+    assert preconditions.obstacles == {"a": ("unavailable storages: fast",)}
+    assert preconditions.ha_blockers == {"a": ("vm:101",)}
+    assert preconditions.local_disks == (Volume("local:100/vm-100-disk-0.raw"),)
 
 
 def test_preconditions_before_pve_8_4() -> None:
     """Old versions say nothing of nodes for a running guest: unknown, not empty."""
-    assert shapes.preconditions_of({"running": 1, "local_disks": [], "local_resources": []}).allowed_nodes is None
+    assert preconditions_of({"running": 1, "local_disks": [], "local_resources": []}).allowed_nodes is None
 
 
 def test_recorded_tasks() -> None:
@@ -165,7 +168,10 @@ def test_recorded_storages() -> None:
     """Storages carry whether the node can use them now."""
     found = shapes.storages_of(recorded("node-storage"))
 
-    assert found == [shapes.Storage("local", active=False), shapes.Storage("shared", active=False)]
+    assert found == [
+        shapes.Storage("local", active=False, shared=False),
+        shapes.Storage("shared", active=False, shared=True),
+    ]
 
 
 def test_the_storages_of_a_guest() -> None:
@@ -180,8 +186,8 @@ def test_the_storages_of_a_guest() -> None:
         "scsihw": "virtio-scsi-pci",
     }
 
-    assert shapes.disk_storages_of(recorded("qemu-config")) == {"shared"}
-    assert shapes.disk_storages_of(config) == {"shared", "fast"}
+    assert shapes.guest_config_of(recorded("qemu-config")).storages == {"shared"}
+    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
 
 
 @pytest.mark.parametrize(
@@ -189,19 +195,93 @@ def test_the_storages_of_a_guest() -> None:
 )
 def test_what_is_no_cluster_is_refused(answer: object) -> None:
     """An answer of another shape is an error of its own kind, never an empty cluster."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.cluster_of(answer, [], [])
 
 
 @pytest.mark.parametrize("guest", [{}, {"vmid": "x"}, {"vmid": float("nan")}, {"vmid": 1, "type": "qemu"}])
 def test_what_is_no_guest_is_refused(guest: object) -> None:
     """A guest without number or node is not made up."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.cluster_of(recorded("cluster-status"), [guest], [])
 
 
 @pytest.mark.parametrize("task", [None, {}, {"upid": "nonsense", "status": "OK"}])
 def test_what_is_no_task_is_refused(task: object) -> None:
     """A task without a whole id is refused."""
-    with pytest.raises(shapes.UnexpectedShape):
+    with pytest.raises(UnexpectedShape):
         shapes.task_of(task)
+
+
+def test_preconditions_of_a_container() -> None:
+    """Containers have them since PVE 9.0, with hyphens; their blockers are those of HA alone."""
+    preconditions = preconditions_of(
+        {
+            "running": 1,
+            "allowed-nodes": ["b"],
+            "not-allowed-nodes": {"a": {"blocking-ha-resources": [{"sid": "ct:102", "cause": "resource-affinity"}]}},
+            "dependent-ha-resources": ["ct:103"],
+        }
+    )
+
+    assert preconditions == Preconditions(
+        running=True,
+        allowed_nodes=frozenset({"b"}),
+        ha_blockers={"a": ("ct:102",)},
+        ha_dependents=("ct:103",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(34359738368, 32 * 1024**3), ("4194304", 4 * 1024**2), ("32G", 32 * 1024**3), ("x", None), (None, None)],
+)
+def test_the_size_of_a_local_disk(size: object, expected: int | None) -> None:
+    """Bytes, or the configuration's form; anything else is unknown, and never nothing."""
+    answer = {"running": 1, "local_disks": [{"volid": "local:100/a.raw", "size": size, "cdrom": "0"}]}
+
+    assert preconditions_of(answer).local_disks == (Volume("local:100/a.raw", expected),)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "expected"),
+    [
+        ({}, "kvm64"),
+        ({"cpu": "host"}, "host"),
+        ({"cpu": "x86-64-v2-AES,flags=+pcid"}, "x86-64-v2-AES"),
+        ({"cpu": "flags=+aes,cputype=EPYC"}, "EPYC"),
+        ({"cpu": "flags=+aes"}, "kvm64"),
+        ({"cpu": ""}, None),
+    ],
+)
+def test_the_processor_type_of_a_guest(cpu: dict[str, str], expected: str | None) -> None:
+    """With and without its key, with flags, or left to Proxmox's default."""
+    assert shapes.guest_config_of(cpu).cpu_type == expected
+
+
+def test_the_storages_of_a_container() -> None:
+    """A container's root and mount points count, its bind mounts do not."""
+    config = {"rootfs": "shared:subvol-101-disk-0,size=8G", "mp0": "fast:vm-101-disk-1,mp=/data", "mp1": "/srv,mp=/srv"}
+
+    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
+
+
+def test_replication_jobs() -> None:
+    """Only the guest's own jobs count, whatever else the node replicates."""
+    jobs = [
+        {"id": "100-0", "guest": 100, "target": "pve3", "type": "local"},
+        {"id": "101-0", "guest": "101", "target": "pve4", "type": "local"},
+    ]
+
+    assert shapes.replica_targets_of(jobs, 100) == {"pve3"}
+    assert shapes.replica_targets_of(jobs, 101) == {"pve4"}
+    assert shapes.replica_targets_of([], 100) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [({"cpuinfo": {"model": "AMD  EPYC 7302 "}}, "AMD EPYC 7302"), ({"cpuinfo": {}}, None), ({}, None)],
+)
+def test_the_processor_of_a_node(status: object, expected: str | None) -> None:
+    """Spaces mean nothing; what is not told is unknown."""
+    assert shapes.cpu_model_of(status) == expected

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actuator.adapters.shapes import UnexpectedShape, cluster_of, wake_mac_of
+from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.shapes import cluster_of, wake_mac_of
 from tests.actuator.adapters.recordings import recorded
 
 MAC = "02:22:33:44:55:66"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from actuator.policy.cluster import Cluster, Guest, Node
+from actuator.policy.cluster import Cluster, Guest, History, Node
 from actuator.policy.jobs import Job, JobState
 from actuator.policy.orders import Action, Order
+from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Mode, Rules
+from actuator.policy.situation import Situation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,6 +68,13 @@ def cluster(*nodes: Node, guests: Iterable[Guest] = (GUEST,), quorate: bool = Fa
 def rules(**changes: Any) -> Rules:
     """`RULES` with changes."""
     return replace(RULES, **changes)
+
+
+def situation(
+    seen: Cluster, history: History | None = None, rails: Rules = RULES, power: Power | None = None, **more: Any
+) -> Situation:
+    """All that placement rests on, with nothing remembered and no power known unless given."""
+    return Situation(seen, history or History(), rails, power or Power(), **more)
 
 
 def job(job_id: str = "j1", order: Order = ORDER, **changes: Any) -> Job:

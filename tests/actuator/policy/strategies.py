@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions
+from actuator.policy.closer_look import CloserLook
+from actuator.policy.cluster import Cluster, Guest, History, Node, Preconditions, Volume
+from actuator.policy.ha import ClusterOptions, HaService, HaStatus
 from actuator.policy.jobs import TERMINAL, Checkpoint, Failure, Job, JobState, MoveWatts, Outcome, Progress
+from actuator.policy.machines import Machine
 from actuator.policy.orders import Action, Order
+from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
 from actuator.policy.rules import Mode, Rules
+from actuator.policy.versions import Version
 
 NAMES = ("pve", "pve2", "pve3")
 
@@ -47,6 +53,10 @@ rules = st.builds(
     breaker_seconds=seconds,
     alert_max_age_seconds=st.just(3600.0) | seconds,
     memory_reserve_bytes=st.just(0) | sizes,
+    cpu_overcommit=st.none() | st.floats(min_value=0.1, max_value=100),
+    restart_containers=st.booleans(),
+    local_disks_max_bytes=st.none() | sizes,
+    allow_ha_rebalancing=st.booleans(),
 )
 
 checkpoint_fields = {
@@ -109,11 +119,12 @@ histories = st.just(History()) | st.builds(
     episode_live=st.booleans(),
 )
 
-_nodes = st.builds(
+nodes = st.builds(
     Node,
     name=names,
     online=st.booleans(),
     ha_state=st.sampled_from([None, "online", "maintenance", "unknown"]),
+    max_cpu=st.none() | st.integers(min_value=1, max_value=64),
     memory_bytes=st.none() | sizes,
     max_memory_bytes=st.none() | sizes,
 )
@@ -128,6 +139,7 @@ guests = st.builds(
     template=st.sampled_from([False, False, False, True]),
     tags=tags,
     lock=st.sampled_from([None, None, "backup"]),
+    ha_state=st.sampled_from([None, "started", "error"]),
     cpu=st.none() | st.floats(min_value=0, max_value=1),
     max_cpu=st.none() | st.integers(min_value=1, max_value=64),
     max_memory_bytes=st.none() | sizes,
@@ -137,19 +149,59 @@ clusters = st.builds(
     Cluster,
     name=st.none() | st.just("lab"),
     quorate=st.booleans(),
-    nodes=st.lists(_nodes, min_size=2, unique_by=lambda node: node.name).map(
-        lambda nodes: {node.name: node for node in nodes}
+    nodes=st.lists(nodes, min_size=2, unique_by=lambda node: node.name).map(
+        lambda found: {node.name: node for node in found}
     ),
     guests=st.lists(guests, min_size=1, unique_by=lambda guest: guest.vmid).map(
         lambda found: {guest.vmid: guest for guest in found}
     ),
 )
 
+_local_disks = st.builds(Volume, st.text(max_size=5), st.none() | sizes, st.booleans())
 preconditions = st.just(Preconditions(running=True, allowed_nodes=None)) | st.builds(
     Preconditions,
     running=st.booleans(),
     allowed_nodes=st.none() | st.frozensets(names),
     obstacles=st.dictionaries(names, st.lists(st.text(max_size=5), max_size=2).map(tuple)),
-    local_disks=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    local_disks=st.lists(_local_disks, max_size=2).map(tuple),
     local_resources=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    ha_blockers=st.dictionaries(names, st.just(("vm:101",))),
+    ha_dependents=st.just(()) | st.just(("vm:102",)),
+)
+
+_watts = st.floats(min_value=0, max_value=1000)
+powers = st.just(Power()) | st.builds(
+    Power,
+    node_watts=st.dictionaries(names, _watts),
+    node_thresholds=st.dictionaries(names, _watts),
+    guest_watts=st.dictionaries(vmids, _watts),
+)
+
+findings: st.SearchStrategy[dict[tuple[int, str | None], Refusal]] = st.dictionaries(
+    st.tuples(vmids, st.none() | names), st.just(Refusal(Reason.NO_TARGET_FITS, "It was looked at closely."))
+)
+
+_machines = st.builds(
+    Machine,
+    node=names,
+    cpu_model=st.sampled_from([None, "Intel(R) Xeon(R) Gold 6230", "AMD EPYC 7302"]),
+    version=st.sampled_from([None, Version((8, 2, 5)), Version((9, 1, 9))]),
+)
+looks = st.just(CloserLook()) | st.builds(
+    CloserLook,
+    preconditions=st.none() | preconditions,
+    ha=st.none()
+    | st.builds(
+        HaStatus,
+        armed=st.sampled_from([None, "armed", "disarmed"]),
+        services=st.dictionaries(
+            st.sampled_from(["vm:100", "ct:101"]),
+            st.builds(HaService, names, st.sampled_from(["started", "error"])),
+        ),
+    ),
+    options=st.none() | st.builds(ClusterOptions, ha_rebalancing=st.booleans()),
+    replicas=st.just(frozenset()) | st.frozensets(names),
+    cpu_type=st.sampled_from([None, "host", "kvm64", "EPYC"]),
+    source=st.none() | _machines,
+    target=st.none() | _machines,
 )

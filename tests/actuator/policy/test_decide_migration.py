@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from actuator.policy.cluster import Guest, Preconditions
+from actuator.policy.closer_look import CloserLook
+from actuator.policy.cluster import Guest, Preconditions, Volume
 from actuator.policy.decide import Decision, at_migration
 from actuator.policy.reasons import Reason
-from tests.actuator.policy.samples import GUEST
+from tests.actuator.policy.samples import AWAKE, GIB, GUEST, RULES
 
 FREE = Preconditions(running=True, allowed_nodes=frozenset({"pve"}))
 
@@ -20,7 +21,7 @@ FREE = Preconditions(running=True, allowed_nodes=frozenset({"pve"}))
 )
 def test_a_free_guest_goes(preconditions: Preconditions) -> None:
     """Proxmox allows the target, or is of a version that does not say; another node's obstacles do not matter."""
-    assert at_migration(GUEST, "pve", preconditions) == Decision(
+    assert at_migration(GUEST, AWAKE, CloserLook(preconditions), RULES) == Decision(
         act=True,
         reason=Reason.ACCEPTED,
         message="Nothing keeps guest 100 from pve.",
@@ -56,11 +57,11 @@ def test_a_free_guest_goes(preconditions: Preconditions) -> None:
         ),
         (
             GUEST,
-            replace(FREE, local_disks=("local-lvm:vm-100-disk-0",)),
+            replace(FREE, local_disks=(Volume("local-lvm:vm-100-disk-0", GIB),)),
             Reason.GUEST_HAS_LOCAL_DISKS,
             (
                 "Guest 100 has volumes that only pve2 holds (local-lvm:vm-100-disk-0): move them to shared storage to "
-                "make it movable."
+                "make it movable, or allow copying them with guests.local_disks_max_gib."
             ),
         ),
         (
@@ -91,6 +92,6 @@ def test_a_free_guest_goes(preconditions: Preconditions) -> None:
 )
 def test_a_bound_guest_stays(guest: Guest, preconditions: Preconditions, reason: Reason, message: str) -> None:
     """Whatever Proxmox names as in the way keeps the guest where it is, and the sentence names it."""
-    decision = at_migration(guest, "pve", preconditions)
+    decision = at_migration(guest, AWAKE, CloserLook(preconditions), RULES)
 
     assert (decision.act, decision.reason, decision.message) == (False, reason, message)

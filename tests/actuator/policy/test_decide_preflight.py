@@ -85,7 +85,10 @@ def test_a_target_that_is_on_is_not_said_to_be_woken() -> None:
             replace(GUEST, kind="lxc"),
             ORDER,
             Reason.GUEST_NOT_ALLOWED,
-            "Guest 100 is a container (lxc), which Proxmox cannot move without stopping it: name a virtual machine.",
+            (
+                "Guest 100 is a container (lxc), which Proxmox cannot move without stopping it: allow that with "
+                "guests.restart_containers, or name a virtual machine."
+            ),
         ),
         (
             replace(GUEST, node="pve"),

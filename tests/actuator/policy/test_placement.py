@@ -8,10 +8,24 @@ import pytest
 
 from actuator.policy.cluster import Guest, History, Node
 from actuator.policy.jobs import JobState
-from actuator.policy.placement import candidates, choose_target, free_bytes, target_refusal
+from actuator.policy.placement import candidates, choose_target, target_refusal
+from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
-from tests.actuator.policy.samples import ASLEEP, AWAKE, GIB, GUEST, ORDER, RULES, SOURCE, cluster, job, rules
+from actuator.policy.room import free_bytes
+from tests.actuator.policy.samples import (
+    ASLEEP,
+    AWAKE,
+    GIB,
+    GUEST,
+    ORDER,
+    RULES,
+    SOURCE,
+    cluster,
+    job,
+    rules,
+    situation,
+)
 
 THREE = rules(nodes=frozenset({"pve", "pve2", "pve3"}), wakeable=frozenset({"pve", "pve3"}))
 
@@ -25,12 +39,12 @@ def test_the_guest_that_keeps_most_processors_busy_comes_first() -> None:
         replace(GUEST, vmid=101, cpu=1.0, max_cpu=2),
     ]
 
-    assert [guest.vmid for guest in candidates("pve2", cluster(guests=guests), RULES)] == [102, 101, 103, 104]
+    assert [guest.vmid for guest in candidates("pve2", cluster(guests=guests), RULES, Power())] == [102, 101, 103, 104]
 
 
 def test_without_a_tag_there_are_no_candidates() -> None:
     """Guests allowed by number are moved when named, never chosen."""
-    assert candidates("pve2", cluster(), rules(allowed_tag=None)) == []
+    assert candidates("pve2", cluster(), rules(allowed_tag=None), Power()) == []
 
 
 def test_the_online_node_with_most_memory_free_is_chosen() -> None:
@@ -38,36 +52,36 @@ def test_the_online_node_with_most_memory_free_is_chosen() -> None:
     roomy = Node("pve3", online=True, memory_bytes=1 * GIB, max_memory_bytes=16 * GIB)
     mute = Node("pve3", online=True)
 
-    assert choose_target(GUEST, cluster(AWAKE, SOURCE, roomy), History(), THREE) is roomy
-    assert choose_target(GUEST, cluster(AWAKE, SOURCE, mute), History(), THREE) is AWAKE
-    assert choose_target(GUEST, cluster(ASLEEP, SOURCE, mute), History(), THREE) is mute
+    assert choose_target(GUEST, situation(cluster(AWAKE, SOURCE, roomy), rails=THREE)) is roomy
+    assert choose_target(GUEST, situation(cluster(AWAKE, SOURCE, mute), rails=THREE)) is AWAKE
+    assert choose_target(GUEST, situation(cluster(ASLEEP, SOURCE, mute), rails=THREE)) is mute
 
 
 def test_equal_nodes_go_by_name() -> None:
     """The same look at the cluster always gives the same answer."""
     twin = replace(AWAKE, name="pve3")
 
-    assert choose_target(GUEST, cluster(twin, AWAKE, SOURCE), History(), THREE) is AWAKE
-    assert choose_target(GUEST, cluster(AWAKE, twin, SOURCE), History(), THREE) is AWAKE
+    assert choose_target(GUEST, situation(cluster(twin, AWAKE, SOURCE), rails=THREE)) is AWAKE
+    assert choose_target(GUEST, situation(cluster(AWAKE, twin, SOURCE), rails=THREE)) is AWAKE
 
 
 def test_a_sleeping_node_is_chosen_when_no_online_one_fits() -> None:
     """Waking is for when it is needed."""
     full = Node("pve3", online=True, memory_bytes=15 * GIB, max_memory_bytes=16 * GIB)
 
-    assert choose_target(GUEST, cluster(ASLEEP, SOURCE, full), History(), THREE) is ASLEEP
+    assert choose_target(GUEST, situation(cluster(ASLEEP, SOURCE, full), rails=THREE)) is ASLEEP
 
 
 def test_nodes_that_are_not_configured_are_never_chosen() -> None:
     """The operator's list bounds the choice."""
     other = Node("other", online=True, memory_bytes=0, max_memory_bytes=512 * GIB)
 
-    assert choose_target(GUEST, cluster(AWAKE, SOURCE, other), History(), RULES) is AWAKE
+    assert choose_target(GUEST, situation(cluster(AWAKE, SOURCE, other))) is AWAKE
 
 
 def test_a_lonely_node_has_no_target() -> None:
     """A stand-alone host, or one configured node, has nowhere to move to."""
-    assert choose_target(GUEST, cluster(SOURCE), History(), RULES) == Refusal(
+    assert choose_target(GUEST, situation(cluster(SOURCE))) == Refusal(
         Reason.NO_TARGET_FITS,
         "No node but pve2 is both in the cluster and configured: add the other nodes under 'nodes'.",
     )
@@ -122,17 +136,19 @@ def test_a_node_that_cannot_take_a_guest_says_why(
     rails = rules(wakeable=frozenset(wakeable))
     seen = cluster(node, SOURCE)
 
-    assert target_refusal(GUEST, node, seen, history, rails) == Refusal(reason, message)
-    assert choose_target(GUEST, seen, history, rails) == Refusal(reason, message)
+    assert target_refusal(GUEST, node, situation(seen, history, rails)) == Refusal(reason, message)
+    assert choose_target(GUEST, situation(seen, history, rails)) == Refusal(reason, message)
 
 
 def test_several_causes_are_told_together() -> None:
     """With different causes no node fits, and each is named."""
     refusal = choose_target(
         GUEST,
-        cluster(replace(AWAKE, ha_state="maintenance"), SOURCE, Node("pve3", online=False)),
-        History(quarantined={"pve3": "never woke"}),
-        THREE,
+        situation(
+            cluster(replace(AWAKE, ha_state="maintenance"), SOURCE, Node("pve3", online=False)),
+            History(quarantined={"pve3": "never woke"}),
+            THREE,
+        ),
     )
 
     assert isinstance(refusal, Refusal)
@@ -143,7 +159,7 @@ def test_several_causes_are_told_together() -> None:
 
 def test_quarantine_ends_when_the_node_is_online() -> None:
     """A node that somebody switched on is usable, whatever it failed at before."""
-    assert target_refusal(GUEST, AWAKE, cluster(AWAKE, SOURCE), History(quarantined={"pve": "x"}), RULES) is None
+    assert target_refusal(GUEST, AWAKE, situation(cluster(AWAKE, SOURCE), History(quarantined={"pve": "x"}))) is None
 
 
 @pytest.mark.parametrize(
@@ -157,15 +173,15 @@ def test_quarantine_ends_when_the_node_is_online() -> None:
 )
 def test_missing_statistics_refuse_nothing(node: Node, guest: Guest) -> None:
     """A figure that Proxmox did not tell is no reason against a move; Proxmox has the last word."""
-    assert target_refusal(guest, node, cluster(node, SOURCE), History(), RULES) is None
+    assert target_refusal(guest, node, situation(cluster(node, SOURCE))) is None
 
 
 def test_a_sleeping_node_comes_up_empty() -> None:
     """Where its size is known, a node that is off offers all of it, and no more."""
     small = replace(ASLEEP, max_memory_bytes=4 * GIB)
 
-    assert free_bytes(small, GUEST, cluster(small, SOURCE), History()) == 4 * GIB
-    assert target_refusal(GUEST, small, cluster(small, SOURCE), History(), RULES) is not None
+    assert free_bytes(small, GUEST, situation(cluster(small, SOURCE))) == 4 * GIB
+    assert target_refusal(GUEST, small, situation(cluster(small, SOURCE))) is not None
 
 
 def test_guests_on_their_way_have_their_memory_already() -> None:
@@ -178,8 +194,8 @@ def test_guests_on_their_way_have_their_memory_already() -> None:
         order = replace(ORDER, vmid=vmid, dry_run=dry_run)
         return History(live_jobs=(job(order=order, state=JobState.WAKING, target="pve"),))
 
-    assert free_bytes(AWAKE, GUEST, seen, heading(101)) == 6 * GIB
-    assert free_bytes(AWAKE, GUEST, seen, heading(100)) == 14 * GIB, "its own job does not count against it"
-    assert free_bytes(AWAKE, GUEST, seen, heading(102)) == 14 * GIB, "who has arrived is in the statistics"
-    assert free_bytes(AWAKE, GUEST, seen, heading(101, dry_run=True)) == 14 * GIB
-    assert free_bytes(AWAKE, GUEST, seen, heading(999)) == 14 * GIB, "a guest that is gone needs nothing"
+    assert free_bytes(AWAKE, GUEST, situation(seen, heading(101))) == 6 * GIB
+    assert free_bytes(AWAKE, GUEST, situation(seen, heading(100))) == 14 * GIB, "its own job does not count against it"
+    assert free_bytes(AWAKE, GUEST, situation(seen, heading(102))) == 14 * GIB, "who has arrived is in the statistics"
+    assert free_bytes(AWAKE, GUEST, situation(seen, heading(101, dry_run=True))) == 14 * GIB
+    assert free_bytes(AWAKE, GUEST, situation(seen, heading(999))) == 14 * GIB, "a guest that is gone needs nothing"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.policy.jobs import Failure, JobState
-from deploy.lab.faults import Drop
+from actuator.policy.reasons import Reason
+from deploy.lab.faults import Answer, Drop
 from deploy.lab.plan import MigrationTimes
 from deploy.lab.plans import two_nodes
-from tests.actuator.workflow.bench import Bench
+from tests.actuator.workflow.bench import RULES, Bench
+from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,3 +76,83 @@ def test_the_childs_failure_is_the_jobs(bench: Bench) -> None:
 
     assert job.failure is Failure.MIGRATION_FAILED
     assert "VM quit/powerdown failed" in job.message
+
+
+def test_a_service_in_error_wakes_nobody(bench: Bench) -> None:
+    """HA has given up on the guest: told before anything is woken for it."""
+    bench.lab.set_ha_error(100)
+
+    job = bench.run(bench.order())
+
+    assert (job.state, job.reason) == (JobState.SKIPPED, Reason.HA_SERVICE_ERROR)
+    assert bench.lab.packets == 0
+
+
+def test_a_disarmed_stack_wakes_nobody(bench: Bench) -> None:
+    """HA that was disarmed moves nothing; told before anything is woken."""
+    bench.lab.arm_ha(armed=False)
+
+    job = bench.run(bench.order())
+
+    assert (job.state, job.reason) == (JobState.SKIPPED, Reason.HA_DISARMED)
+    assert bench.lab.packets == 0
+
+
+def test_disarmed_after_the_request(bench: Bench) -> None:
+    """Waiting cannot help: the job ends at once, with the cause."""
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.message == "HA has queued the migration.")
+    bench.lab.arm_ha(armed=False)
+
+    bench.tick(job_id)
+
+    job = bench.job(job_id)
+    assert job.failure is Failure.MIGRATION_FAILED
+    assert "HA is disarmed and moves nothing" in job.message
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_rebalancing_is_named(tmp_path: Path, *, allowed: bool) -> None:
+    """A cluster that rebalances by itself may undo the move: refused by name unless the operator allows it."""
+    plan = replace(awake(with_guest(ha=True)), crs={"ha": "dynamic", "ha-auto-rebalance": 1})
+    with Bench(tmp_path, plan, rules=replace(RULES, allow_ha_rebalancing=allowed)) as bench:
+        assert bench.proxmox.cluster_options().ha_rebalancing
+
+        job = bench.run(bench.order())
+
+        assert job.state is (JobState.SUCCEEDED if allowed else JobState.SKIPPED)
+        assert job.reason is (Reason.ACCEPTED if allowed else Reason.HA_REBALANCING)
+        assert any("HA rebalances by itself" in message for message in bench.messages(job.id))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [({"apart_from": (101,)}, "apart from vm:101 on pve"), ({"together_with": (101,)}, "would move vm:101 along")],
+    ids=["kept apart", "kept together"],
+)
+def test_affinity_is_named(tmp_path: Path, rule: dict[str, object], words: str) -> None:
+    """HA takes the request and drops it, or moves more than it was asked to: neither is asked for."""
+    plan = awake(with_guest(ha=True, **rule))
+    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=())
+    with Bench(tmp_path, replace(plan, guests=(*plan.guests, other))) as bench:
+        job = bench.run(bench.order())
+
+        assert (job.state, job.reason) == (JobState.SKIPPED, Reason.HA_AFFINITY)
+        assert words in job.message
+        assert bench.sent("POST", "/migrate") == []
+
+
+def test_a_service_that_ha_places_elsewhere_is_not_proven(bench: Bench) -> None:
+    """The cluster shows the guest where it should be, and HA's own manager another node: it would move it back."""
+    body = (
+        '{"data":[{"type":"service","id":"service:vm:100","sid":"vm:100","node":"pve2","state":"started",'
+        '"crm_state":"started","status":"vm:100 (pve2, started)"}]}'
+    )
+    job_id = bench.order()
+    bench.run(job_id, JobState.VERIFYING)
+    bench.lab.faults.add(Answer("GET", "/cluster/ha/status/current", times=None, status=200, reason="OK", body=body))
+
+    job = bench.run(job_id)
+
+    assert job.failure is Failure.NOT_PROVEN
+    assert "to HA its service is started on pve2" in job.message

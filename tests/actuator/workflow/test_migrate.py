@@ -13,9 +13,10 @@ from actuator.policy.jobs import Failure, JobState, Progress
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
 from deploy.lab.faults import Answer, Drop, Hang
-from deploy.lab.plan import GuestPlan, NodePlan, TokenPlan
+from deploy.lab.plan import NodePlan, TokenPlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import RULES, Bench
+from tests.actuator.workflow.plans import with_guest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     from deploy.lab.plan import Plan
 
 GIB = 1024**3
-
-
-def with_guest(**changes: object) -> Plan:
-    """The original experiment with another guest 100."""
-    plan = two_nodes()
-    guest: GuestPlan = replace(plan.guests[0], **changes)  # type: ignore[arg-type]  # fields of GuestPlan
-    return replace(plan, guests=(guest,))
 
 
 @pytest.mark.parametrize(
@@ -78,11 +72,26 @@ def test_a_lock_that_stays_ends_the_job(bench: Bench) -> None:
 
 
 def test_a_lock_that_only_the_request_meets(bench: Bench) -> None:
-    """A lock that came between the last look and the request is waited for as well."""
-    bench.lab.faults.add(Answer("POST", "/nodes/*/migrate", times=2, status=500, reason="VM is locked (snapshot)"))
+    """A lock of whatever kind that came between the last look and the request is waited for as well."""
+    kinds = (
+        "backup",
+        "clone",
+        "create",
+        "migrate",
+        "rollback",
+        "snapshot",
+        "snapshot-delete",
+        "suspending",
+        "suspended",
+    )
+    for kind in kinds:
+        bench.lab.faults.add(Answer("POST", "/nodes/*/migrate", status=500, reason=f"VM is locked ({kind})"))
 
-    assert bench.run(bench.order()).state is JobState.SUCCEEDED
+    job = bench.run(bench.order())
+
+    assert job.state is JobState.SUCCEEDED
     assert len(bench.migrations) == 1
+    assert all(any(f"locked ({kind})" in message for message in bench.messages(job.id)) for kind in kinds)
 
 
 def test_a_lock_that_only_the_look_meets(bench: Bench) -> None:

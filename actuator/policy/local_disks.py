@@ -1,0 +1,57 @@
+"""Disks that lie on the source alone: copying them takes hours and power, so only what the operator allows is copied.
+
+HA copies them unasked (it always says ``with-local-disks=1``); so the cap counts for guests under HA as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actuator.policy.reasons import Reason
+from actuator.policy.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from actuator.policy.cluster import Guest, Volume
+    from actuator.policy.rules import Rules
+
+_GIB = 1024**3
+
+
+def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | None:
+    """Why a guest with these local disks stays."""
+    if not disks:
+        return None
+    cap = rules.local_disks_max_bytes
+    names = ", ".join(disk.volume for disk in disks)
+    if cap is None:
+        return _stays(
+            f"Guest {guest.vmid} has volumes that only {guest.node} holds ({names}): move them to shared storage to "
+            f"make it movable, or allow copying them with guests.local_disks_max_gib."
+        )
+    # A cloud-init image is made anew on the target; any other image in a drive stops the migration.
+    images = [disk.volume for disk in disks if disk.cdrom and "cloudinit" not in disk.volume]
+    if images:
+        return _stays(
+            f"Guest {guest.vmid} has an image in a drive that only {guest.node} holds ({', '.join(images)}), which "
+            f"Proxmox never copies: take it out of the drive."
+        )
+    unknown = [disk.volume for disk in disks if disk.size_bytes is None and not disk.cdrom]
+    if unknown:
+        rescan = "pct rescan" if guest.container else "qm disk rescan"
+        return _stays(
+            f"Proxmox does not tell the size of {', '.join(unknown)}, which only {guest.node} holds, so it may be more "
+            f"than guests.local_disks_max_gib allows: run '{rescan} --vmid {guest.vmid}' there."
+        )
+    size = sum(disk.size_bytes or 0 for disk in disks)
+    if size <= cap:
+        return None
+    return _stays(
+        f"The volumes of guest {guest.vmid} that only {guest.node} holds ({names}) come to {size / _GIB:.1f} GiB, more "
+        f"than guests.local_disks_max_gib ({cap / _GIB:g}) lets be copied: move them to shared storage."
+    )
+
+
+def _stays(message: str) -> Refusal:
+    return Refusal(Reason.GUEST_HAS_LOCAL_DISKS, message)

@@ -1,0 +1,91 @@
+"""Asking Proxmox about one move: what it alone knows.
+
+It is asked twice: in preflight, as far as it can be told before the target is awake, so that no node is woken in vain
+and a better choice is found; and right before the migration, when all of it can be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actuator.errors import Permanent, Temporary
+from actuator.policy.closer_look import CloserLook
+from actuator.policy.machines import Machine, needs_cpu
+
+if TYPE_CHECKING:
+    from actuator.policy.cluster import Cluster, Guest
+    from actuator.workflow.means import Means
+
+
+def early_look(guest: Guest, target: str, cluster: Cluster, means: Means, *, chosen: bool) -> CloserLook:
+    """Ask what can be told now; what Proxmox cannot or will not tell yet is left out, and met before the migration.
+
+    Args:
+        guest: The guest.
+        target: Where it may go.
+        cluster: As seen just now.
+        means: What the steps work with.
+        chosen: We chose the target, so that one whose storages work is better; one that was named is waited for.
+    """
+    look = CloserLook()
+    try:
+        look = _at_ha(guest, look, means)
+        if cluster.quorate and cluster.nodes[target].online and guest.lock is None:
+            look = _at_move(guest, target, look, means)
+            look = _at_storages(guest, target, look, means) if chosen else look
+    except (Temporary, Permanent):
+        return look
+    return look
+
+
+def full_look(guest: Guest, target: str, means: Means) -> CloserLook:
+    """Ask all of it.
+
+    Raises:
+        Temporary: Not now: no quorum, a lock, no answer.
+        Permanent: Never: a privilege is missing.
+    """
+    return _at_move(guest, target, _at_ha(guest, CloserLook(), means), means)
+
+
+def _at_ha(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
+    if not guest.under_ha:
+        return look
+    return replace(look, ha=means.proxmox.ha_status(), options=means.proxmox.cluster_options())
+
+
+def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:
+    proxmox = means.proxmox
+    look = replace(
+        look,
+        preconditions=proxmox.preconditions(guest.node, guest.vmid, guest.kind),
+        replicas=proxmox.replica_targets(guest.node, guest.vmid),
+    )
+    if guest.container:
+        return _at_volumes(guest, look, means)
+    cpu_type = proxmox.guest_config(guest.node, guest.vmid).cpu_type
+    source, there = (
+        Machine(node, proxmox.cpu_model(node) if needs_cpu(cpu_type) else None, proxmox.version(node))
+        for node in (guest.node, target)
+    )
+    return replace(look, cpu_type=cpu_type, source=source, target=there)
+
+
+def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
+    """What of a container the source alone holds, as its configuration and the source's storages tell."""
+    config = means.proxmox.guest_config(guest.node, guest.vmid, guest.kind)
+    shared = {storage.name: storage.shared for storage in means.proxmox.storages(guest.node)}
+    return replace(
+        look,
+        local_volumes=tuple(disk for disk in config.disks if shared.get(disk.storage) is False),
+        unseen_storages=tuple(sorted(name for name in config.storages if shared.get(name) is None)),
+    )
+
+
+def _at_storages(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:
+    idle = {storage.name for storage in means.proxmox.storages(target) if not storage.active}
+    if not idle:
+        return look
+    needed = means.proxmox.disk_storages(guest.node, guest.vmid, guest.kind)
+    return replace(look, idle_storages=tuple(sorted(idle & needed)))
