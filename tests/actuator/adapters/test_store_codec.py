@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actuator.adapters import codec
 from actuator.errors import StoreUnavailable
-from actuator.policy.jobs import Checkpoint, Job
+from actuator.policy.jobs import Checkpoint, Job, Progress
 from actuator.policy.orders import Action, Order
 from tests.actuator.adapters.stores import add, elsewhere, opened
 from tests.actuator.policy import strategies as some
@@ -83,3 +83,11 @@ def test_a_damaged_row_is_named(tmp_path: Path) -> None:
 
         with pytest.raises(StoreUnavailable, match=r"job j1 in the database cannot be read .*restore a backup"):
             store.live_jobs()
+
+
+def test_what_another_release_knows_is_passed_over() -> None:
+    """While two actuators are upgraded one after the other, the older one reads what the newer one wrote."""
+    assert codec.checkpoint_from_json(
+        '{"packets_sent":3,"of_tomorrow":1,"progress":{"transferred_bytes":1,"total_bytes":2,"x":3}}'
+    ) == Checkpoint(packets_sent=3, progress=Progress(1, 2))
+    assert codec.order_from_json('{"action":"wake","node":"pve","of_tomorrow":1}') == Order(Action.WAKE, "pve")
