@@ -17,6 +17,7 @@ from actuator.api.problems import Problem, Refused, refused
 from actuator.api.services import Remembered, Services, Wired
 from actuator.api.views import JobView, utc
 from actuator.policy.alertmanager import NODE_NAME
+from actuator.policy.audit import AuditEntry, AuditEvent
 from actuator.policy.cluster import Cluster, Guest
 from actuator.policy.orders import Action, Order
 from actuator.policy.power import Power
@@ -168,7 +169,9 @@ def wake_node(node: Named, name: Caller, services: Wired) -> JobAnswer:
 @router.post("/{node}/clear-quarantine", responses={404: {"model": Problem}})
 def clear_quarantine(node: Named, name: Caller, services: Wired) -> ClearedAnswer:
     """Trust a node again that failed to wake, so that it may be woken once more."""
-    cleared = services.store.clear_quarantine(node, services.clock())
+    now = services.clock()
+    entry = AuditEntry(now, AuditEvent.QUARANTINE_CLEARED, name, f"Node {node} is trusted again.", node=node)
+    cleared = services.store.clear_quarantine(node, now, entry)
     if not cleared and node not in services.rules().nodes:
         raise refused(404, f"Node {node} is not configured; GET /api/v1/nodes lists those that are.")
     log.warning("node.quarantine_cleared", node=node, cleared=cleared, requested_by=name)

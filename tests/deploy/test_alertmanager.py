@@ -32,6 +32,10 @@ ROUTES: list[tuple[tuple[str, ...], str]] = [
     (("alertname=WattshiftThresholdUnmeasured", "severity=warning", "threshold_of=pve2"), "people"),
     (("alertname=WattshiftSourceFlapping", "severity=warning", "instance=pve2:19100"), "people"),
     (("alertname=WattshiftSourceDisagrees", "severity=warning", "instance=pve2:19100", "source=dcmi"), "people"),
+    (("alertname=WattshiftStoreDown", "severity=critical"), "people"),
+    (("alertname=WattshiftNoLeader", "severity=critical"), "people"),
+    (("alertname=WattshiftPaused", "severity=warning"), "people"),
+    (("alertname=WattshiftCallersRefused", "severity=warning"), "people"),
     (("alertname=DiskFull", "node=pve2", "vmid=100"), "people"),
 ]
 

@@ -46,6 +46,7 @@ def busy_cluster(guests: int, nodes: int = 8) -> Plan:
                 200 + number,
                 names[number % nodes],
                 f"g{number}",
+                cpus=1,
                 memory_bytes=512 * MIB,
                 disks={"scsi0": f"shared:vm-{200 + number}-disk-0"},
             )
@@ -161,7 +162,7 @@ class Actuators:
             "guests": {"vmids": [guest.vmid for guest in self.lab.plan.guests], "tag": None},
             "limits": {"cooldown_seconds": 600, "parallel": 4, "breaker_failures": 1000, "memory_reserve_mib": 1},
             "timing": {"poll_seconds": 0.1},
-            "tokens": [{"name": "operator", "file": str(folder / "operator-token")}],
+            "tokens": [{"name": "operator", "file": str(folder / "operator-token"), "scopes": ["alert", "operate"]}],
         }
         return write_actuator(folder, ours, self.changes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from actuator.adapters.node_records import NodeRecord, WakeTest
 from actuator.adapters.store import Store
 from actuator.errors import LeadershipLost
+from tests.actuator.adapters.older import to_first_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,10 +128,7 @@ def test_it_survives_the_process(store: Store, tmp_path: Path) -> None:
 def test_a_database_of_the_first_release_is_brought_up(store: Store, tmp_path: Path) -> None:
     """Without the table it gets one, and what was in it stays."""
     store.quarantine("pve", "did not join", NOW)
-    with sqlite3.connect(tmp_path / "a.db") as older:
-        older.execute("DROP TABLE node_records")
-        older.execute("UPDATE schema_version SET version = 1")
-    older.close()
+    to_first_release(tmp_path / "a.db")
 
     store.upgrade()
     store.nodes.woken("pve", GOOD, epoch=0)

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from actuator.api.access import visitor
 from actuator.api.body import BodyLimits
 from tests.actuator.api.world import ALERT_TOKEN, OPERATE_TOKEN, READ_TOKEN, TOKEN, World, recorded, served
+from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,13 +66,22 @@ def test_every_call_asks_for_the_token(world: World) -> None:
 
 SCOPED = {
     "alert": ["POST /api/v1/alerts"],
-    "read": ["GET /api/v1/jobs", "GET /api/v1/jobs/x", "GET /api/v1/jobs/x/events", "GET /api/v1/audit"],
+    "read": [
+        "GET /api/v1/jobs",
+        "GET /api/v1/jobs/x",
+        "GET /api/v1/jobs/x/events",
+        "GET /api/v1/audit",
+        "GET /api/v1/nodes",
+        "POST /api/v1/plan",
+    ],
     "operate": [
         "POST /api/v1/jobs",
         "POST /api/v1/jobs/x/cancel",
         "POST /api/v1/pause",
         "POST /api/v1/resume",
         "POST /-/reload",
+        "POST /api/v1/nodes/x/wake",
+        "POST /api/v1/nodes/x/clear-quarantine",
     ],
 }
 GOOD_FOR = {ALERT_TOKEN: {"alert"}, READ_TOKEN: {"read"}, OPERATE_TOKEN: {"read", "operate"}}
@@ -80,6 +90,7 @@ GOOD_FOR = {ALERT_TOKEN: {"alert"}, READ_TOKEN: {"read"}, OPERATE_TOKEN: {"read"
 @pytest.mark.parametrize("token", GOOD_FOR)
 def test_scopes(world: World, token: str) -> None:
     """A token does what its scopes say; for anything else it is told which one it lacks, before its body is read."""
+    world.cluster = samples.cluster()
     client = TestClient(world.app, headers={"Authorization": f"Bearer {token}"})
     for scope, calls in SCOPED.items():
         for call in calls:

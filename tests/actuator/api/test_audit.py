@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from actuator.adapters import audit as reading
 from actuator.api.audit import AuditLine
 from actuator.policy.audit import AuditEntry, AuditEvent
 from actuator.policy.jobs import Failure, JobState
+from tests.actuator.adapters.older import to_first_release
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.api.world import ALERT_TOKEN, READ_TOKEN, recorded
 
@@ -193,9 +192,7 @@ def test_without_the_database(world: World) -> None:
 def test_a_database_without_the_audit_gets_it(world: World) -> None:
     """What the first release wrote is brought up, and its jobs are told with everything since."""
     begin(world)
-    with closing(sqlite3.connect(world.database, isolation_level=None)) as other:
-        other.execute("DROP TABLE audit")
-        other.execute("UPDATE schema_version SET version = 1")
+    to_first_release(world.database)
     world.store.upgrade()
     world.now += 1
     world.client.post("/api/v1/resume")

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.api.world import TOKEN
+from tests.actuator.policy import samples
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -70,6 +71,7 @@ def hold(cases: SearchStrategy[schemathesis.Case[Any]]) -> set[str]:
 
 def test_every_answer_is_documented(world: World) -> None:
     """Whatever is sent to any call, well formed or not, the answer is no 500, and one that the document tells of."""
+    world.cluster = samples.cluster()
     begin(world)
     made = set()
     for found in schemathesis.openapi.from_asgi("/openapi.json", world.app).get_all_operations():

@@ -56,7 +56,7 @@ def test_the_operators_token_is_preferred_and_a_hashed_one_is_none(tmp_path: Pat
     """Of the configuration's tokens the operator's is shown, unless its file holds only what is good for comparing."""
     keys = configuration(tmp_path)
     (tmp_path / "operator").write_text("operators-own-token-here")
-    keys["tokens"].append({"name": "operator", "file": "operator"})
+    keys["tokens"].append({"name": "operator", "file": "operator", "scopes": ["operate"]})
     config = written(tmp_path, keys)
 
     assert address([f"--config={config}"], {}).token == "operators-own-token-here"
