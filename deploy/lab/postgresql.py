@@ -1,7 +1,7 @@
 """A real PostgreSQL server of the lab's own, from Debian's packages: started, stopped and killed at will.
 
-It refuses to run as root, so root runs it as ``nobody``. Over its socket everybody on this machine is let in; over the
-loopback with the password only.
+It refuses to run as root, so root runs it as nobody in a user namespace of its own. Over its socket everybody on this
+machine is let in; over the loopback with the password only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -43,7 +42,7 @@ class Postgresql:
 
     def __init__(self, toolbox: Toolbox) -> None:
         self._initdb, self._postgres = (toolbox.find(name).resolve() for name in ("initdb", "postgres"))
-        # Short, since a socket's path has room for 107 characters; ours alone, since nobody must be able to enter it.
+        # Short, since a socket's path has room for 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="lab-pg-"))
         self.password = secrets.token_hex(16)
         self.port = free_port()
@@ -132,9 +131,6 @@ class Postgresql:
     def _create(self) -> None:
         password = self.directory / "password"
         password.write_text(self.password)
-        if os.geteuid() == 0:
-            os.chown(self.directory, _NOBODY, _NOBODY)
-            os.chown(password, _NOBODY, _NOBODY)
         # The folder that it is made in may be anybody's; what it is used for syncs.
         options = ["--no-sync", "--username=wattshift", "--encoding=UTF8", "--locale=C.UTF-8", f"--pwfile={password}"]
         how = ["--auth-local=trust", "--auth-host=scram-sha-256"]
@@ -150,21 +146,18 @@ class Postgresql:
             raise ProcessError(message)
 
     def _dropped(self, *options: str) -> list[str]:
-        """The start of a command that runs as nobody, where we are root; it ends with us, where that can be had."""
-        setpriv = shutil.which("setpriv")
+        """The start of a command that is nobody to itself, where we are root; it ends with us, where that can be had.
+
+        To everybody else it stays root (user_namespaces(7)), so that it may lie, and write, in a folder of root's own.
+        """
+        setpriv = [shutil.which("setpriv") or "", *options] if options and shutil.which("setpriv") else []
         if os.geteuid() != 0:
-            return [setpriv, *options] if setpriv and options else []
-        if setpriv is None:
-            message = "setpriv is not on this machine, and PostgreSQL refuses to run as root: install util-linux."
+            return setpriv
+        unshare = shutil.which("unshare")
+        if unshare is None:
+            message = "unshare is not on this machine, and PostgreSQL refuses to run as root: install util-linux."
             raise ProcessError(message)
-        for folder in self._initdb.parents:
-            if not folder.stat().st_mode & stat.S_IXOTH:
-                message = (
-                    f"PostgreSQL refuses to run as root, and nobody else may enter {folder}: let everybody enter it "
-                    f"(chmod o+x), work in another folder, or install postgresql-15."
-                )
-                raise ProcessError(message)
-        return [setpriv, f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", *options]
+        return [unshare, "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}", *setpriv]
 
     def _lets_in(self) -> bool:
         try:
