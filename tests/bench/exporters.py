@@ -40,7 +40,7 @@ class Effort:
 
 
 FULL = Effort(rounds=5, scrapes=1000, windows=3, ticks=8, hung_scrapes=6, sweeps=5, hung_sweeps=3)
-QUICK = Effort(rounds=3, scrapes=300, windows=2, ticks=2, hung_scrapes=2, sweeps=2, hung_sweeps=1)
+QUICK = Effort(rounds=3, scrapes=300, windows=2, ticks=6, hung_scrapes=2, sweeps=2, hung_sweeps=1)
 
 
 class Bench:

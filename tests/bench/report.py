@@ -25,8 +25,11 @@ def cells(line: Line) -> tuple[str, ...]:
         "" if line.aim is None else f"aim {line.aim:g}",
     )
     budget = ", ".join(filter(None, bounds))
+    verdict = _VERDICTS[line.met]
+    if line.met is None and line.aim is not None and line.ratio is not None:
+        verdict = "yes" if line.ratio.median <= line.aim else "no, see below"
     peer = "" if line.peer is None else _figure(line.peer, line.unit)
-    return (line.what, _figure(line.ours, line.unit), peer, line.against, ratio, budget, _VERDICTS[line.met])
+    return (line.what, _figure(line.ours, line.unit), peer, line.against, ratio, budget, verdict)
 
 
 def _figure(value: float, unit: str) -> str:
