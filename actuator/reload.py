@@ -107,6 +107,10 @@ class Reloader:
         keys = list(_differing(self._settings.model_dump(include=fixed), settings.model_dump(include=fixed)))
         if credentials.proxmox_secret != self._credentials.proxmox_secret:
             keys.append("the secret of proxmox.token_id")
+        if credentials.wake != self._credentials.wake:
+            keys.append("a secret of nodes.NODE.wake")
+        if credentials.database_password != self._credentials.database_password:
+            keys.append("the database's password")
         if (credentials.tls is None) is not (self._credentials.tls is None):
             keys.append("web.cert_file (TLS where there was none, or none where there was)")
         if keys:

@@ -118,10 +118,11 @@ def _step(row: RowMapping) -> AuditEntry:
     order = codec.order_from_json(row["order_json"])
     state = JobState(row["state"])
     ended = state in TERMINAL
+    detail = json.loads(row["detail_json"])
     return AuditEntry(
         at=row["at"],
         event=AuditEvent.JOB,
-        requested_by=order.requested_by,
+        requested_by=detail.pop("requested_by", order.requested_by),  # who cancels may be somebody else
         message=row["message"],
         # What the job's row says is how it ended: true of its last line alone.
         reason=Reason(row["job_reason"]) if ended else None,
@@ -133,5 +134,5 @@ def _step(row: RowMapping) -> AuditEntry:
         vmid=row["vmid"] or order.vmid,
         target_node=row["target"] or order.target_node,
         dry_run=order.dry_run,
-        detail=json.loads(row["detail_json"]),
+        detail=detail,
     )

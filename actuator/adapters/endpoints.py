@@ -20,7 +20,16 @@ from proxmoxer.core import ProxmoxResource, ResourceException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from actuator.adapters.answers import error_of
-from actuator.errors import ConfigurationError, ProxmoxAmbiguous, ProxmoxRefused, ProxmoxUnreachable
+from actuator.adapters.deadline import Overdue, within
+from actuator.errors import (
+    ConfigurationError,
+    GuestLocked,
+    ProxmoxAmbiguous,
+    ProxmoxDenied,
+    ProxmoxNotReady,
+    ProxmoxRefused,
+    ProxmoxUnreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +43,7 @@ logging.getLogger("proxmoxer.core").setLevel(logging.WARNING)
 _IDLE_SECONDS = 4.0
 """pveproxy closes a connection that was idle for 5 s; one used within this time has no race with the close."""
 _LOOK_AGAIN_SECONDS = 5.0
+_SLACK_SECONDS = 1.0  # beyond what connecting and waiting for the answer's first byte may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +117,21 @@ class Endpoints:
         """
         read_timeout = self._access.call_timeout if slow else self._access.probe_timeout
         failure: Temporary | None = None
+        word: ProxmoxNotReady | ProxmoxDenied | None = None
         for index, connection in self._in_order():
             try:
                 answer = connection.get(path, parameters, read_timeout)
             except (ProxmoxUnreachable, ProxmoxAmbiguous) as error:
                 failure = failure or error
                 continue
+            except (ProxmoxNotReady, ProxmoxDenied) as error:
+                if isinstance(error, GuestLocked):
+                    raise
+                word = word or error  # one endpoint's word (its pmxcfs may be down); silence of the others is none
+                continue
             self._prefer(index)
             return answer
-        raise failure or ProxmoxUnreachable("no endpoint")
+        raise word or failure or ProxmoxUnreachable("no endpoint")
 
     def post(self, *path: str, not_by: str | None = None, **parameters: str | int) -> object:
         """Change something; asks the next endpoint only when this one surely did not take the request.
@@ -174,12 +190,17 @@ class _Connection:
 
     def __init__(self, access: ProxmoxAccess, host: str, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        user, _, name = access.token_id.partition("!")
-        backend = https.Backend(
-            host, user=user, token_name=name, token_value=access.token_secret, verify_ssl=access.verify
-        )
+        self._access = access
         self._host = host
         self._connect_timeout = access.probe_timeout
+        self._open()
+
+    def _open(self) -> None:
+        access = self._access
+        user, _, name = access.token_id.partition("!")
+        backend = https.Backend(
+            self._host, user=user, token_name=name, token_value=access.token_secret, verify_ssl=access.verify
+        )
         self._session: Any = backend.get_session()
         self._session.trust_env = False  # a proxy or a netrc meant for the internet has no business here
         self._root = ProxmoxResource(
@@ -224,8 +245,14 @@ class _Connection:
         call = f"{method} /{'/'.join(path)} on {self._host}"
         self._session.auth.timeout = (self._connect_timeout, timeout)
         resource = self._root(path)
+        ask = resource.get if method == "GET" else resource.post
         try:
-            answer = resource.get(**parameters) if method == "GET" else resource.post(**parameters)
+            answer = within(self._connect_timeout + timeout + _SLACK_SECONDS, lambda: ask(**parameters))
+        except Overdue as error:
+            self._open()  # the old session is that call's for as long as it lasts
+            raise ProxmoxAmbiguous(
+                f"Proxmox did not end its answer in time ({call})", after=_LOOK_AGAIN_SECONDS
+            ) from error
         except ResourceException as error:
             raise error_of(call, error.status_code, str(error.content), _texts(error.errors)) from error
         # proxmoxer takes the "data" of whatever JSON it gets, however deep that is.

@@ -36,7 +36,7 @@ _MOVES = (
         func.sum(case((jobs.c.finished_at > bindparam("day_began"), 1), else_=0)),
     )
     .where(jobs.c.migrating_at.is_not(None), jobs.c.finished_at.is_not(None), jobs.c.vmid.is_not(None))
-    .where(jobs.c.state != JobState.SKIPPED.value)
+    .where(jobs.c.state.not_in([JobState.SKIPPED.value, JobState.CANCELLED.value]))
     .group_by(jobs.c.vmid)
 )
 _SUCCESS = select(func.max(jobs.c.finished_at)).where(jobs.c.state == JobState.SUCCEEDED.value)
@@ -105,13 +105,14 @@ def find_job(conn: Connection, job_id: str) -> Job | None:
     return None if row is None else codec.job_from_row(row)
 
 
-def request_cancel(conn: Connection, job_id: str, message: str, now: float) -> Job | None:
+def request_cancel(conn: Connection, job_id: str, message: str, now: float, requested_by: str = "") -> Job | None:
     """Mark a live job and tell its history; a job that is over, or was asked before, stays as it is."""
     asked = update(jobs).where(jobs.c.id == job_id, jobs.c.finished_at.is_(None), jobs.c.cancel_requested.is_(False))
     changed = conn.execute(asked.values(cancel_requested=True, message=message, updated_at=now)).rowcount > 0
     job = find_job(conn, job_id)
     if changed and job is not None:
-        add_event(conn, job, message, {"cancel_requested": True})
+        by = {"requested_by": requested_by} if requested_by else {}
+        add_event(conn, job, message, {"cancel_requested": True, **by})
         announce(conn)
     return job
 

@@ -12,7 +12,7 @@ from actuator.policy.cluster import Cluster, Guest, Node, Volume
 from actuator.policy.machines import DEFAULT_CPU_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _DISK = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|mp)\d+|rootfs")
 _NO_CONTENT = "no content"
@@ -45,6 +45,8 @@ class GuestConfig:
 
     disks: tuple[Volume, ...]
     cpu_type: str | None
+    unused: tuple[Volume, ...] = ()
+    bound_by: tuple[str, ...] = ()
 
     @property
     def storages(self) -> frozenset[str]:
@@ -140,7 +142,22 @@ def guest_config_of(config: object) -> GuestConfig:
     """
     told = fields.entry(config)
     disks = (_disk(str(told[key])) for key in sorted(told) if _DISK.fullmatch(key))
-    return GuestConfig(tuple(disk for disk in disks if disk is not None), _cpu_type(told.get("cpu")))
+    unused = (_disk(str(told[key])) for key in sorted(told) if re.fullmatch(r"unused\d+", key))
+    return GuestConfig(
+        tuple(disk for disk in disks if disk is not None),
+        _cpu_type(told.get("cpu")),
+        tuple(disk for disk in unused if disk is not None),
+        tuple(_bound_by(told)),
+    )
+
+
+def _bound_by(told: Mapping[str, Any]) -> Iterator[str]:
+    """What of the node itself a container uses: devices, paths, raw keys of LXC; Proxmox looks at paths alone."""
+    for key in sorted(told):
+        value = str(told[key])
+        mounted = re.fullmatch(r"mp\d+", key) and value.startswith("/") and "shared=1" not in value.split(",")
+        if mounted or re.fullmatch(r"dev\d+", key) or (key == "lxc" and "mount.entry" in value):
+            yield key
 
 
 def version_of(answer: object) -> str:

@@ -232,13 +232,13 @@ class Store:
             audit.add(conn, entries)
             return conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0
 
-    def request_cancel(self, job_id: str, message: str, now: float) -> Job | None:
+    def request_cancel(self, job_id: str, message: str, now: float, requested_by: str = "") -> Job | None:
         """Ask a live job to stop, which it does unless it has come to migrating.
 
         A job that is over, or was asked before, is returned as it is; None when there is none with this id.
         """
         with self.database.writing() as conn:
-            return queries.request_cancel(conn, job_id, message, now)
+            return queries.request_cancel(conn, job_id, message, now, requested_by)
 
     # The leader.
 

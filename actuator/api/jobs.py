@@ -117,7 +117,7 @@ def show_job(job_id: str, services: Wired) -> JobDetail:
 def cancel_job(job_id: str, name: Caller, services: Wired) -> JobAnswer:
     """Cancel a job that has not asked for its migration yet; a running migration is never interrupted."""
     _refuse_if_too_late(_job(services, job_id))
-    job = services.store.request_cancel(job_id, f"Cancel asked for by {name}.", services.clock())
+    job = services.store.request_cancel(job_id, f"Cancel asked for by {name}.", services.clock(), name)
     if job is None:
         raise _unknown()
     _refuse_if_too_late(job)

@@ -37,12 +37,14 @@ class Address:
         token: Never shown.
         token_from: Where the token was found, for messages.
         verify: A file with the certificate authority, True for the system's.
+        cert: Files with our own certificate and its key, where the actuator asks for one.
     """
 
     url: str
     token: str = field(repr=False)
     token_from: str
     verify: bool | str = True
+    cert: tuple[str, str] | None = None
 
 
 class Client:
@@ -59,6 +61,7 @@ class Client:
         self._session = requests.Session()
         self._session.trust_env = False  # a netrc would take the place of the token
         self._session.verify = address.verify
+        self._session.cert = address.cert
         self._session.headers["Authorization"] = f"Bearer {address.token}"
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
@@ -118,13 +121,16 @@ class Client:
             )
         except requests.exceptions.SSLError:
             raise CommandFailed(
-                f"The certificate of {self._address.url} is not to be trusted: name its authority with --ca-file.",
+                f"The certificate of {self._address.url} is not to be trusted: name its authority with "
+                f"--ca-file, and call it by the name in its certificate with --url.",
                 UNREACHABLE,
             ) from None
         except requests.exceptions.Timeout:
             raise self._silent("it did not answer in time") from None
-        except OSError:
-            raise self._silent("nothing listens there") from None
+        except OSError as error:
+            refused = "NewConnectionError" in repr(error)
+            dropped = "it dropped the connection: over https it may want a client certificate, see --cert-file"
+            raise self._silent("nothing listens there" if refused else dropped) from None
         if not answer.ok or answer.is_redirect:
             with answer:
                 raise self._refused(answer)

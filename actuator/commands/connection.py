@@ -42,6 +42,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ca-file", type=Path, default=nothing, metavar="FILE", help="the authority of its certificate, for https"
     )
+    for flag, what in (("--cert-file", "our certificate, where the actuator asks for one"), ("--key-file", "its key")):
+        group.add_argument(flag, type=Path, default=nothing, metavar="FILE", help=what)
     group.add_argument(
         "--config",
         type=Path,
@@ -66,10 +68,19 @@ def connect(parsed: argparse.Namespace, environment: Mapping[str, str] = os.envi
     if not url.startswith(("http://", "https://")):
         raise CommandFailed(f"--url is {url!r}: expected an address such as {_DEFAULT_URL}.", MISUSED)
     file = _token_of(settings) if named is None else Path(named)
-    ca_file: Path | None = getattr(parsed, "ca_file", None)
-    if ca_file is not None and not ca_file.is_file():
-        raise CommandFailed(f"--ca-file is {ca_file}: there is no such file.", MISUSED)
-    return Client(Address(url.rstrip("/"), _read(file), str(file), True if ca_file is None else str(ca_file)))
+    ca_file, cert, key = (_existing(parsed, name) for name in ("ca_file", "cert_file", "key_file"))
+    if (cert is None) is not (key is None):
+        raise CommandFailed("--cert-file and --key-file belong together: name both.", MISUSED)
+    own = None if cert is None or key is None else (cert, key)
+    return Client(Address(url.rstrip("/"), _read(file), str(file), ca_file or True, own))
+
+
+def _existing(parsed: argparse.Namespace, name: str) -> str | None:
+    """The file that a flag names, if it does."""
+    file: Path | None = getattr(parsed, name, None)
+    if file is not None and not file.is_file():
+        raise CommandFailed(f"--{name.replace('_', '-')} is {file}: there is no such file.", MISUSED)
+    return None if file is None else str(file)
 
 
 def url_of(settings: Settings) -> str:
@@ -111,7 +122,9 @@ def _token_of(settings: Settings | None) -> Path:
 def _read(file: Path) -> str:
     try:
         regular_file(file)
-        token = file.read_text(encoding="ascii").strip()
+        # While one token replaces another, the file has a line each; the newest that can be shown is the last.
+        lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines() if line.strip()]
+        token = next((line for line in reversed(lines) if not line.startswith(_HASHED)), lines[-1] if lines else "")
     except OSError as error:
         raise CommandFailed(f"The token file {file} cannot be read ({error.strerror}).", MISUSED) from None
     except UnicodeDecodeError:

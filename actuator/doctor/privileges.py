@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from actuator.adapters.waking import Name
 from actuator.doctor.finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ def check(facts: Facts) -> list[Finding]:
         findings.append(
             warning("the token lacks Datastore.Audit on /storage: a woken node's storages are not waited for", _ROLE)
         )
+    for name, node in facts.settings.nodes.items():
+        by_peer = node.wake is not None and Name.PROXMOX in node.wake.order
+        if by_peer and "Sys.PowerMgmt" not in at(f"/nodes/{name}", listing):
+            findings.append(
+                warning(
+                    f"the token lacks Sys.PowerMgmt on /nodes/{name}: no peer sends {name} its magic packet; grant it, "
+                    f"or leave 'proxmox' out of nodes.{name}.wake.methods",
+                    "sh role-and-token.sh -w  # deploy/proxmox, as root on a node of the cluster",
+                )
+            )
     return findings or [ok("the token has every privilege that is needed")]
 
 

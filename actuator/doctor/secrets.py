@@ -28,6 +28,16 @@ def files(settings: Settings) -> list[tuple[str, Path]]:
     named += [(f"tokens.{index}.file", token.file) for index, token in enumerate(settings.tokens)]
     if settings.prometheus is not None:
         named.append(("prometheus.bearer_token_file", settings.prometheus.bearer_token_file))
+    named.append(("database_password_file", settings.database_password_file))
+    named.append(("web.key_file", settings.web.key_file))
+    for name, node in settings.nodes.items():
+        if (wake := node.wake) is not None:
+            named.append((f"nodes.{name}.wake.secureon_file", wake.secureon_file))
+            named += [
+                (f"nodes.{name}.wake.{kind}.password_file", bmc.password_file)
+                for kind, bmc in (("redfish", wake.redfish), ("ipmi", wake.ipmi))
+                if bmc is not None
+            ]
     return [(key, file) for key, file in named if file is not None]
 
 

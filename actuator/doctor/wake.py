@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from actuator.adapters.waking import Name
 from actuator.doctor.finding import Finding, ok, warning
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def _node(name: str, facts: Facts, *, configured: bool) -> Finding:
         return warning(
             f"{name} is woken by {mac}, but Proxmox has {theirs} for it: one of them is not its card's",
             f"pvenode config set --wakeonlan {mac}  # on {name}, if ours is right",
+        )
+    wake = facts.settings.nodes[name].wake
+    if mac is None and theirs is None and wake is not None and not {Name.REDFISH, Name.IPMI} & set(wake.order):
+        return warning(
+            f"no MAC address of {name} is known here: none is configured, and Proxmox names none, or cannot while it "
+            f"is off; configure nodes.{name}.wake.mac",
+            f"pvenode config set --wakeonlan MAC  # on {name}, while it is on",
         )
     also = "" if mac is None else f" by {mac}"
     agrees = ", as Proxmox has it" if mac and mac == theirs else ""

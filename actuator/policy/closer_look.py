@@ -44,6 +44,7 @@ class CloserLook:
     idle_storages: tuple[str, ...] = ()
     local_volumes: tuple[Volume, ...] = ()
     unseen_storages: tuple[str, ...] = ()
+    bound_by: tuple[str, ...] = ()
 
 
 def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | None:
@@ -53,6 +54,7 @@ def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | No
     return (
         ha_refusal(guest, look.ha, look.options, rules)
         or (None if told is None else _tied(guest, told))
+        or _bound(guest, look.bound_by)
         or _unseen(guest, look.unseen_storages)
         or local_disks.refusal(guest, volumes, rules)
     )
@@ -90,6 +92,16 @@ def _tied(guest: Guest, preconditions: Preconditions) -> Refusal | None:
             f"says, and the move is about one guest alone: change that rule, or move them together by hand.",
         )
     return None
+
+
+def _bound(guest: Guest, keys: tuple[str, ...]) -> Refusal | None:
+    if not keys:
+        return None
+    return Refusal(
+        Reason.GUEST_HAS_LOCAL_RESOURCES,
+        f"Container {guest.vmid} uses devices or paths of {guest.node} itself ({', '.join(keys)}), and would not start "
+        f"elsewhere: remove them, or mark a mount point that every node has with shared=1.",
+    )
 
 
 def _unseen(guest: Guest, storages: tuple[str, ...]) -> Refusal | None:

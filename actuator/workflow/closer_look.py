@@ -75,11 +75,13 @@ def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> Close
 def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
     """What of a container the source alone holds, as its configuration and the source's storages tell."""
     config = means.proxmox.guest_config(guest.node, guest.vmid, guest.kind)
+    held = (*config.disks, *config.unused)
     shared = {storage.name: storage.shared for storage in means.proxmox.storages(guest.node)}
     return replace(
         look,
-        local_volumes=tuple(disk for disk in config.disks if shared.get(disk.storage) is False),
-        unseen_storages=tuple(sorted(name for name in config.storages if shared.get(name) is None)),
+        bound_by=config.bound_by,
+        local_volumes=tuple(disk for disk in held if shared.get(disk.storage) is False),
+        unseen_storages=tuple(sorted({disk.storage for disk in held if shared.get(disk.storage) is None})),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.adapters.tasklog import read_log
-from actuator.adapters.tasks import HA_REQUEST
+from actuator.adapters.tasks import HA_REQUEST, kind_of
 from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.ha_silence import why_ha_waits
@@ -60,7 +60,8 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
 def _under_way(job: Job, lines: list[str], means: Means, now: float) -> StepResult:
     before = job.checkpoint
     progress = read_log(lines).progress or before.progress
-    moved = progress is not None and progress != before.progress
+    copies = bool(lines) and kind_of(str(before.upid)) == "vzmigrate"  # a container's copy tells no total
+    moved = copies or (progress is not None and progress != before.progress)
     checkpoint = replace(
         before,
         log_lines=before.log_lines + len(lines),
@@ -76,7 +77,7 @@ def _under_way(job: Job, lines: list[str], means: Means, now: float) -> StepResu
             f"The migration made no progress in {patience:.0f} s and runs still. It was not interrupted: look at task "
             f"{checkpoint.upid} in Proxmox, and stop it there if it hangs.",
         )
-    if progress is None or not moved:
+    if progress is None or progress == before.progress:
         return stay(job, means.timing.poll_seconds)
     return stay(job, means.timing.poll_seconds, _told(progress), **_facts(progress))
 
@@ -101,11 +102,13 @@ def _taken_by_ha(job: Job, means: Means, now: float) -> StepResult:
     patience = means.timing.ready_timeout_seconds
     asked_at = now if job.checkpoint.moved_at is None else job.checkpoint.moved_at
     why = why_ha_waits(job, means)
+    if why.at_it:
+        patience = means.timing.migration_timeout_seconds
     if why.final or now - asked_at >= patience:
         waited = "" if why.final else f" in {patience:.0f} s"
         return fail(
             job,
-            Failure.MIGRATION_FAILED,
+            Failure.NOT_PROVEN if why.at_it else Failure.MIGRATION_FAILED,
             f"HA took the request and did nothing about it{waited}: {why.told}. Guest {move.vmid} is on "
             f"{job.guest_node}. See `ha-manager status`.",
         )
@@ -124,6 +127,13 @@ def _arrived(job: Job, means: Means, remark: str) -> StepResult | None:
 
 def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResult:
     move = move_of(job)
+    seen = (*(job.checkpoint.known_upids or ()), job.checkpoint.upid)
+    tasks = means.proxmox.migration_tasks(move.source, move.vmid)
+    if other := next((task for task in tasks if task.running and task.upid not in seen), None):
+        # An earlier request of ours was carried out late, and this one stumbled over it.
+        checkpoint = replace(job.checkpoint, upid=other.upid, log_lines=0, progress=None, outcome=None)
+        message = f"Task {job.checkpoint.upid} failed ({cause}), as the migration has begun already; it is followed."
+        return stay(replace(job, checkpoint=checkpoint), 0.0, message, upid=other.upid)
     job, _, guest = look(job, means)
     here = guest is not None and guest.node == move.source
     if too_early and here and job.checkpoint.attempts < _MOST_ATTEMPTS:

@@ -24,6 +24,7 @@ class Silence:
 
     told: str
     final: bool = False
+    at_it: bool = False
 
 
 def why_ha_waits(job: Job, means: Means) -> Silence:
@@ -45,6 +46,8 @@ def why_ha_waits(job: Job, means: Means) -> Silence:
         return Silence(_clause(refusal.message))
     service = status.services.get(guest.sid)
     state = "unknown" if service is None else service.state
+    if state in {"migrate", "relocate"}:
+        return Silence(f"its service {guest.sid} is to {state}, and the migration may begin yet", at_it=True)
     return Silence(
         f"its service {guest.sid} is {state}, and a rule may forbid the target, or the target was not online to HA "
         f"when it took up the request"

@@ -13,8 +13,10 @@ from actuator.errors import GuestLocked, ProxmoxDenied, ProxmoxRefused
 from actuator.policy.cluster import Node
 from actuator.policy.decide import at_migration
 from actuator.policy.jobs import Failure, JobState
+from actuator.policy.placement import target_refusal
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
+from actuator.policy.situation import Situation
 from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
 from actuator.workflow.means import look, move_of
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from actuator.policy.jobs import Job
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
+
+
+_STATISTICS_SECONDS = 20.0  # Proxmox shares them every ten
 
 
 def migrate(job: Job, means: Means, now: float) -> StepResult:
@@ -55,6 +60,9 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
         return _locked(job, f"Guest {move.vmid} is being migrated by somebody else.", means, now)
     if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
         return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
+    for other in cluster.guests.values():  # a job that gave up may have left its migration running
+        if other.lock == "migrate" and other.node in {move.source, move.target}:
+            return _locked(job, f"Guest {other.vmid} on {other.node} is being migrated.", means, now)
     try:
         closer = full_look(guest, move.target, means)
     except GuestLocked as error:
@@ -63,6 +71,12 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
     decision = at_migration(guest, target, closer, means.rules)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
+    if job.checkpoint.woken and target.max_memory_bytes is None and not _is_over(job, _STATISTICS_SECONDS, now):
+        return stay(job, means.timing.poll_seconds)  # a node that has just joined has no statistics yet
+    if target.online:
+        situation = Situation(cluster, means.store.history(now), means.rules, means.power())
+        if (refusal := target_refusal(guest, target, situation)) is not None:
+            return skip(job, refusal.reason, refusal.message)
     checkpoint = replace(
         job.checkpoint,
         known_upids=tuple(task.upid for task in tasks),
@@ -79,6 +93,9 @@ def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
         send = request(guest, move.target, means)
         if isinstance(send, Refusal):
             return skip(job, send.reason, send.message)
+        if (why := means.store.paused()) is not None:
+            message = sentence(f"paused: {why}")
+            return stay(job, means.timing.poll_seconds, None if job.message == message else message)
         if not means.may_act():
             return stay(job, means.timing.poll_seconds)
         upid = send()
@@ -122,10 +139,15 @@ def _adopted(job: Job, ours: list[Task], now: float) -> StepResult:
     )
 
 
+def _is_over(job: Job, patience: float, now: float) -> bool:
+    """Whether the step has lasted that long."""
+    began = now if job.checkpoint.step_started_at is None else job.checkpoint.step_started_at
+    return now - began >= patience
+
+
 def _locked(job: Job, message: str, means: Means, now: float) -> StepResult:
     """Wait for a lock to end by itself, within limits."""
-    began = now if job.checkpoint.step_started_at is None else job.checkpoint.step_started_at
-    if now - began >= means.timing.ready_timeout_seconds:
+    if _is_over(job, means.timing.ready_timeout_seconds, now):
         return skip(job, Reason.GUEST_LOCKED, f"{message} It was waited for; order the move again when that has ended.")
     return stay(job, means.timing.poll_seconds, None if job.message == message else message)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from actuator.policy.closer_look import guest_obstacle, target_obstacle
 from actuator.policy.decide import at_preflight
 from actuator.policy.jobs import JobState
+from actuator.policy.limits import switched_off
 from actuator.policy.reasons import Reason
 from actuator.workflow.closer_look import early_look
 from actuator.workflow.means import look
-from actuator.workflow.result import advance, skip
+from actuator.workflow.result import advance, skip, stay
 
 if TYPE_CHECKING:
     from actuator.policy.closer_look import CloserLook
@@ -32,11 +33,16 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
     """Decide with Proxmox's view what intake could not; nothing is done yet."""
     job, cluster, _ = look(job, means)
     history = means.store.history(now, job.episode_id)
-    for name in history.quarantined:
-        if name in cluster.nodes and cluster.nodes[name].online:
-            means.store.clear_quarantine(name, now)  # what was seen awake can be trusted again
+    back = {name: node.address for name, node in cluster.nodes.items() if node.online and name in history.quarantined}
+    if back:  # what was seen awake can be trusted again
+        means.store.nodes.seen_online(back, now, epoch=means.epoch)
+    # The pause holds a job by itself; the breaker may have opened while it waited in the queue.
+    if (refusal := switched_off(replace(history, paused=None), means.rules, now)) is not None:
+        return skip(job, refusal.reason, refusal.message)
     others = tuple(other for other in history.live_jobs if other.id != job.id)
     decision = judge(job.order, cluster, replace(history, live_jobs=others), means, now)
+    if decision.reason is Reason.GUEST_LOCKED and _has_patience(job, means, now):
+        return stay(job, means.timing.poll_seconds, None if job.message == decision.message else decision.message)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
     guest = None if decision.vmid is None else cluster.guests.get(decision.vmid)
@@ -57,6 +63,12 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
         source=job.source,
         target=job.target,
     )
+
+
+def _has_patience(job: Job, means: Means, now: float) -> bool:
+    """Whether a lock, which ends by itself as a rule, is waited for any longer."""
+    began = now if job.checkpoint.step_started_at is None else job.checkpoint.step_started_at
+    return now - began < means.timing.ready_timeout_seconds
 
 
 def judge(order: Order, cluster: Cluster, history: History, means: Means, now: float) -> Decision:

@@ -140,6 +140,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - the last stop of a defect: logged, and seen as not alive
             _log.exception("runner.defect", advice="restart the actuator; the jobs go on from where they are")
             self._stopping.set()
+            self._leadership.release()  # another may do better; what is under way is fenced
         finally:
             self._observer.leading(False)  # noqa: FBT003 - its one meaning
 

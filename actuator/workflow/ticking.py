@@ -11,6 +11,7 @@ import structlog
 from actuator.errors import CancelRequested, GuestInFlight, LeadershipLost, Permanent, StoreUnavailable, Temporary
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
+from actuator.policy.rules import Mode
 from actuator.workflow.admission import BEGUN, DECIDED, obstacle
 from actuator.workflow.await_ready import await_ready
 from actuator.workflow.means import look
@@ -117,7 +118,7 @@ class Ticker:
             if taken and (wait := self._obstacle(result.job, DECIDED)) is not None:
                 # Undecided again: by the time the way is free, another choice may be better.
                 result = stay(job, self._means.timing.poll_seconds, None if job.message == wait else wait)
-            return self._save(job, result, epoch, now)
+            return self._save(job, result, epoch, max(now, self._clock()))
 
     def _next(self, job: Job, epoch: int, now: float) -> StepResult:
         if job.cancel_requested and job.cancellable:
@@ -127,6 +128,9 @@ class Ticker:
             return self._held(job, wait)
         if job.state is JobState.QUEUED:
             return advance(job, JobState.PREFLIGHT, "Looking at the cluster.")
+        if job.checkpoint.known_upids is None and job.state in DECIDED and self._means.rules.mode is Mode.OBSERVE:
+            message = "Now mode is 'observe': no migration was asked for. Configure 'mode: act' and order it again."
+            return skip(job, Reason.OBSERVE_ONLY, message)
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
@@ -155,7 +159,7 @@ class Ticker:
 
     def _may_act(self, epoch: int) -> bool:
         self._means.store.check_lead(epoch)
-        return not self._stopping()
+        return not self._stopping() and self._means.store.paused() is None
 
     def _wait(self, job: Job) -> str | None:
         """What keeps the job from its next step, or None; nothing does once a migration may have been asked for."""

@@ -33,7 +33,8 @@ def wake(job: Job, means: Means, now: float) -> StepResult:
         return _joined(job, means, target, now)
     job, sign = _sign_of_life(job, means, target, node, now)
     checkpoint = job.checkpoint
-    began = now if checkpoint.step_started_at is None else checkpoint.step_started_at
+    # From the first request on, or anew after a pause; until then, how long it may take to be asked at all.
+    began = max(now if checkpoint.step_started_at is None else checkpoint.step_started_at, checkpoint.asked_at or 0.0)
     patience = means.timing.boot_timeout(target)
     if now - began >= patience:
         return _never_woke(job, means, target, patience, now)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from actuator.workflow.result import StepResult
 
 
+_MEAN_SECONDS = 75.0  # the minute of the mean, and a scrape
+
+
 def with_watts(before: Job, result: StepResult, means: Means, now: float) -> StepResult:
     """Add to a tick's result what is to be remembered of power; the result itself when that is nothing.
 
@@ -26,12 +29,19 @@ def with_watts(before: Job, result: StepResult, means: Means, now: float) -> Ste
     job = result.job
     watts = job.checkpoint.watts
     if job.state is JobState.MIGRATING and _about_to_ask(before, job):
-        watts = before_the_move(job, means.power())
+        watts = before_the_move(job, _unblurred(means, now))
     elif job.state is JobState.SUCCEEDED and watts is not None:
         watts = replace(watts, due_at=now + means.timing.settle_seconds)
     if watts == job.checkpoint.watts:
         return result
     return replace(result, job=replace(job, checkpoint=replace(job.checkpoint, watts=watts)))
+
+
+def _unblurred(means: Means, now: float) -> Power:
+    """Power without the nodes of a move that ended within the mean's minute: their mean tells of that guest as well."""
+    power, recent = means.power(), means.store.moves_since(now - _MEAN_SECONDS)
+    ends = {node for other in recent for node in (other.source, other.target)}
+    return replace(power, node_watts={node: watts for node, watts in power.node_watts.items() if node not in ends})
 
 
 def before_the_move(job: Job, power: Power) -> MoveWatts | None:

@@ -9,7 +9,8 @@
 #              last word either way)
 #     -f FILE  where the token's secret goes, mode 0600; by default /etc/wattshift/proxmox-token
 #
-# Run it as root on one node of the cluster. Running it again changes nothing, or finishes what was left undone.
+# Run it as root on one node of the cluster. Running it again changes nothing, or finishes what was left undone; with
+# other options it grants what they say in place of what it granted before (but for another pool: see pveum acl list).
 set -eu
 umask 077
 
@@ -92,6 +93,16 @@ if [ $token = missing ]; then
     sed -i -n 's/.*"value"[[:space:]]*:[[:space:]]*"\([^"]*\)".*/\1/p' "$answer"
     [ -s "$answer" ] || die "pveum's answer has no secret in it: pveum user token remove $USER_ID $TOKEN, and run this again."
     mv "$answer" "$FILE"
+fi
+
+# What an earlier run granted and this one does not is taken back.
+revoke() { # revoke PATH ROLE
+    pveum acl delete "$1" --users "$USER_ID" --roles "$2"
+    pveum acl delete "$1" --tokens "$USER_ID!$TOKEN" --roles "$2"
+}
+[ -z "$POOL" ] || revoke /vms WattshiftMove
+if [ -z "$WAKE" ] && has '"roleid":"WattshiftWake"' pveum role list; then
+    revoke /nodes WattshiftWake
 fi
 
 # A token with separated privileges may do what both it and its user may.

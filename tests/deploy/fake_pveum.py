@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 
-def main() -> int:
+def main() -> int:  # noqa: C901 - one case a call
     """Do one call."""
     path = Path(sys.argv[1])
     state = json.loads(path.read_text())
@@ -38,6 +38,10 @@ def main() -> int:
             known = role in state["role"] and who.partition("!")[0] in state["user"]
             status = 0 if known else 255
             state["acl"][f"{where} {who}"] = role
+        case ["acl", "delete", where, "--users" | "--tokens", who, "--roles", role]:
+            status = 0 if role in state["role"] else 255
+            if state["acl"].get(f"{where} {who}") == role:
+                del state["acl"][f"{where} {who}"]
         case _:
             status = 255
     if status == 0:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import requests
 import urllib3
 
+from actuator.adapters.deadline import Overdue, within
 from actuator.adapters.waking.method import Cause, NotAsked
 
 if TYPE_CHECKING:
@@ -110,6 +111,15 @@ class Https:
         return self._call("POST", path, body)
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> Answer:
+        connect = min(_CONNECT_SECONDS, self._seconds)
+        try:
+            return within(connect + self._seconds, lambda: self._asked(method, path, body, connect))
+        except Overdue as error:
+            raise NotAsked(
+                Cause.TIMEOUT, f"{self._host} did not end its answer in {self._seconds:g} s ({method} {path})"
+            ) from error
+
+    def _asked(self, method: str, path: str, body: Mapping[str, object] | None, connect: float) -> Answer:
         call = f"{method} {path}"
         until = self._monotonic() + self._seconds
         try:
@@ -117,7 +127,7 @@ class Https:
                 method,
                 f"https://{self._host}{path}",
                 json=body,
-                timeout=(min(_CONNECT_SECONDS, self._seconds), self._seconds),
+                timeout=(connect, self._seconds),
                 allow_redirects=method == "GET",
                 stream=True,
             ) as response:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from actuator.errors import (
     ProxmoxRefused,
     ProxmoxUnreachable,
 )
+from deploy.lab.certificates import Authority
 from deploy.lab.clock import ManualClock
 from deploy.lab.faults import Answer, Drop, Hang
 from deploy.lab.plans import two_nodes
@@ -96,6 +97,26 @@ def listener(serve: Callable[[socket.socket], None], address: str = "127.0.0.1")
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join(30)
+
+
+def test_an_answer_that_drips_ends(connect: Callable[..., Proxmox], tmp_path: Path) -> None:
+    """A byte now and then keeps no call for ever: it is given up, and the next one is a new one."""
+    over = threading.Event()
+    authority = Authority(tmp_path)
+    tls = authority.context("drip", "127.0.0.1")
+
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError), tls.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(4096)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
+            while not over.wait(0.05):
+                secure.sendall(b" ")
+
+    with listener(drip) as address:
+        proxmox = connect("pve", hosts=(address,), probe_timeout=0.2, verify=str(authority.path))
+        with pytest.raises(ProxmoxAmbiguous, match="did not end its answer in time"):
+            proxmox.cluster()
+        over.set()
 
 
 def test_it_reads_the_cluster(connect: Callable[..., Proxmox]) -> None:

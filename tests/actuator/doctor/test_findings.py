@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = 1_790_000_000.0
-ALL = {"Sys.Audit": 1, "VM.Audit": 1, "VM.Migrate": 1, "Datastore.Audit": 1}
+ALL = {"Sys.Audit": 1, "VM.Audit": 1, "VM.Migrate": 1, "Datastore.Audit": 1, "Sys.PowerMgmt": 1}
 
 
 def answer(data: Any, **fields: Any) -> Answer:
@@ -110,12 +110,12 @@ def test_each_privilege_that_is_missing_is_named_with_its_path(facts: Facts, lac
     findings = privileges.check(replace(facts, endpoints={"pve2:8006": answer(listing)}))
 
     assert all(lacking in finding.sentence and finding.commands for finding in findings)
-    assert worst(findings) is (State.WARNING if lacking == "Datastore.Audit" else State.PROBLEM)
+    assert worst(findings) is (State.WARNING if lacking in {"Datastore.Audit", "Sys.PowerMgmt"} else State.PROBLEM)
 
 
 def test_privileges_on_a_guest_alone_are_enough_for_it(facts: Facts) -> None:
     """A token for one guest, or a pool's guests, may move those; a deeper path replaces what it inherits."""
-    base = {"/": {"Sys.Audit": 1, "Datastore.Audit": 1}}
+    base = {"/": {"Sys.Audit": 1, "Datastore.Audit": 1, "Sys.PowerMgmt": 1}}
     good = {**base, "/vms/100": {"VM.Audit": 1, "VM.Migrate": 1}}
     replaced = {"/": ALL, "/vms/100": {"VM.Audit": 1}}
 

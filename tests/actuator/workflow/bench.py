@@ -232,6 +232,15 @@ class Bench:
         """One tick; no time passes."""
         return self.ticker.tick(self.job(job_id), self.epoch)
 
+    @property
+    def now(self) -> float:
+        """Our clock, unix seconds."""
+        return self._now
+
+    def grow_older(self, seconds: float) -> None:
+        """Let time pass for us alone."""
+        self._now += seconds
+
     def pass_time(self, seconds: float) -> None:
         """Let time pass for the lab and for the workflow alike."""
         self._now += seconds

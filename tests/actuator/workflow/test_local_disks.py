@@ -90,7 +90,7 @@ def test_the_lead_is_looked_at_after_the_look_at_the_disks(tmp_path: Path) -> No
 @pytest.mark.parametrize(("cap", "goes"), [(None, False), (4, False), (8, True)])
 def test_a_containers_volumes_count_as_well(tmp_path: Path, cap: int | None, *, goes: bool) -> None:
     """Proxmox says nothing of them beforehand and copies them unasked; so they are looked for, and capped."""
-    volumes = {"rootfs": "local:subvol-100-disk-0,size=8G", "mp0": "/srv,mp=/srv"}
+    volumes = {"rootfs": "local:subvol-100-disk-0,size=8G"}
     cap_bytes = None if cap is None else cap * GIB
     rules = replace(RULES, restart_containers=True, local_disks_max_bytes=cap_bytes)
     with Bench(tmp_path, awake(with_guest(kind="lxc", disks=volumes)), rules=rules) as bench:
