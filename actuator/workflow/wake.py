@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from actuator.adapters.node_records import WakeTest
 from actuator.errors import Permanent
 from actuator.policy.jobs import Failure, JobState
-from actuator.workflow.means import look, target_of
+from actuator.workflow.means import target_of
 from actuator.workflow.result import advance, fail, sentence, stay
 from actuator.workflow.stages import REACHED, Stage, recorded, seconds
 from actuator.workflow.unwoken import why_not
@@ -27,8 +27,7 @@ _TRY_AGAIN_SECONDS = 5.0
 def wake(job: Job, means: Means, now: float) -> StepResult:
     """Go on when the target is a member; else ask it to wake, again and again until the boot timeout."""
     target = target_of(job)
-    job, cluster, _ = look(job, means)
-    node = cluster.nodes.get(target)
+    node = means.proxmox.members().get(target)  # one call: nothing else of the cluster counts before the packet is out
     if node is not None and node.online:
         return _joined(job, means, target, now)
     job, sign = _sign_of_life(job, means, target, node, now)
