@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from actuator.adapters.tables import control, node_records, quarantine
-from actuator.errors import LeadershipLost
+from actuator.adapters import queries
+from actuator.adapters.tables import node_records, quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,9 +163,7 @@ class NodeRecords:
     @contextmanager
     def _writing(self, epoch: int) -> Iterator[Connection]:
         with self._database.writing() as conn:
-            newest = conn.execute(select(control.c.epoch)).scalar_one()
-            if epoch != newest:
-                raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch})")
+            queries.check_lead(conn, epoch)
             yield conn
 
     @staticmethod

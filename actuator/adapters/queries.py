@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from actuator.adapters import codec
 from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
-from actuator.errors import GuestInFlight
+from actuator.errors import GuestInFlight, LeadershipLost
 from actuator.policy.cluster import History
 from actuator.policy.jobs import TERMINAL, Job, JobState
 from actuator.policy.reasons import Reason
@@ -103,6 +103,18 @@ def find_job(conn: Connection, job_id: str) -> Job | None:
     """One job, or None."""
     row = conn.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
     return None if row is None else codec.job_from_row(row)
+
+
+def check_lead(conn: Connection, epoch: int, job_id: str | None = None) -> None:
+    """Make sure that this epoch of leadership is the newest; what follows in the transaction is fenced by it.
+
+    Raises:
+        LeadershipLost: It is not.
+    """
+    newest = conn.execute(select(control.c.epoch)).scalar_one()
+    if epoch != newest:
+        its = "" if job_id is None else f": job {job_id} is its now"
+        raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch}){its}")
 
 
 def request_cancel(conn: Connection, job_id: str, message: str, now: float, requested_by: str = "") -> Job | None:

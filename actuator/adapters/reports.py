@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, bindparam, select, update
 
 from actuator.adapters import codec, queries
-from actuator.adapters.tables import control, jobs
-from actuator.errors import LeadershipLost
+from actuator.adapters.tables import jobs
 from actuator.policy.jobs import JobState
 from actuator.policy.orders import Action
 
@@ -37,9 +36,7 @@ def complete(conn: Connection, job: Job, epoch: int, message: str, detail: Mappi
         LeadershipLost: The epoch is not the newest; nothing was written.
         ValueError: No move that has succeeded has this id.
     """
-    newest = conn.execute(select(control.c.epoch)).scalar_one()
-    if epoch != newest:
-        raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch}): job {job.id} is its now")
+    queries.check_lead(conn, epoch, job.id)
     values = {"checkpoint_json": codec.checkpoint_to_json(job.checkpoint), "updated_at": job.updated_at}
     over = update(jobs).where(jobs.c.id == job.id, jobs.c.state == JobState.SUCCEEDED.value)
     if conn.execute(over.values(values)).rowcount == 0:

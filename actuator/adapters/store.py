@@ -18,7 +18,7 @@ from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.node_records import NodeRecords
 from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
-from actuator.errors import CancelRequested, LeadershipLost
+from actuator.errors import CancelRequested
 from actuator.policy.jobs import Failure, JobState, allowed
 
 if TYPE_CHECKING:
@@ -257,9 +257,7 @@ class Store:
             LeadershipLost: It is not.
         """
         with self.database.reading() as conn:
-            newest = conn.execute(select(control.c.epoch)).scalar_one()
-        if epoch != newest:
-            raise LeadershipLost(f"another process leads (epoch {newest}, ours was {epoch})")
+            queries.check_lead(conn, epoch)
 
     def save(self, job: Job, *, epoch: int, message: str | None, detail: Mapping[str, object] | None = None) -> None:
         """Write a job as its leader sees it, with a line of history when ``message`` is given.
@@ -274,11 +272,7 @@ class Store:
         """
         queries.check(job)
         with self.database.writing() as conn:
-            newest = conn.execute(select(control.c.epoch)).scalar_one()
-            if epoch != newest:
-                raise LeadershipLost(
-                    f"another process leads (epoch {newest}, ours was {epoch}): job {job.id} is its now"
-                )
+            queries.check_lead(conn, epoch, job.id)
             row = conn.execute(select(*_BEFORE).where(jobs.c.id == job.id)).first()
             if row is None:
                 raise ValueError(f"job {job.id} is not in the database")
