@@ -86,7 +86,7 @@ class WakeSection(Section):
     """Key ``nodes.NAME.wake``: how the node is woken; see `actuator.adapters.waking`.
 
     Attributes:
-        methods: Which, in this order; absent means all that are configured, in the order of `Name`.
+        methods: Which, in this order; absent means all that are configured, the surest first.
         mac: Of the card that has Wake-on-LAN enabled; absent means the one that Proxmox's configuration names.
         broadcast: Where to send to.
         port: UDP.

@@ -194,8 +194,8 @@ class LimitsSection(Section):
         daily_per_guest: Migrations of one guest in 24 hours.
         per_episode: Jobs that one firing of an alert may begin.
         parallel: Migrations at a time.
-        breaker_failures: That many failures in a row stop everything ...
-        breaker_seconds: ... for so long.
+        breaker_failures: That many failures in a row stop everything for ``breaker_seconds``.
+        breaker_seconds: For so long, or until an operator resumes.
         alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
         memory_reserve_mib: Left free on the target.
         cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.
@@ -242,7 +242,7 @@ class TokenSection(Section):
     Attributes:
         name: How it appears in jobs, logs and the audit.
         file: Holds the token, plain or hashed, or several, a line each.
-        scopes: What it is good for; see `actuator.auth.Scope`.
+        scopes: What it is good for: posting alerts, looking, or looking and ordering.
     """
 
     name: Annotated[str, matching(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits and '_.-', at most 64")]

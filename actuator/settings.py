@@ -43,15 +43,14 @@ class Settings(Section):
 
     Attributes:
         listen: Address and port of webhook and API.
-        mode: Observe or act.
+        mode: ``observe`` decides and records, ``act`` also does.
         database: A SQLite file or a PostgreSQL database, as SQLAlchemy's URL, without a password.
         database_password_file: Holds PostgreSQL's password; absent when the environment holds it, or libpq finds it.
         proxmox: The cluster's API.
         nodes: By Proxmox node name.
         guests: Which may be moved.
         limits: Guard rails.
-        timing: Deadlines, by the names and with the defaults of `actuator.workflow.timing.Timing`; the boot timeout of
-            a single node stands with the node.
+        timing: Deadlines; the boot timeout of a single node stands with the node.
         prometheus: Where watts are asked for; absent when they are not.
         alertmanager: Where ``doctor`` looks for our route; absent when it does not.
         tokens: Callers that are let in.

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class JobState(StrEnum):
     """Where a job stands. The middle five are the steps of the workflow, by name."""
 
-    QUEUED = "queued"
-    PREFLIGHT = "preflight"
-    WAKING = "waking"
-    AWAITING_READY = "awaiting_ready"
-    MIGRATING = "migrating"
-    VERIFYING = "verifying"
-    SUCCEEDED = "succeeded"
+    QUEUED = "queued"  # accepted, and waits for its turn
+    PREFLIGHT = "preflight"  # the cluster is looked at: which guest, and to where
+    WAKING = "waking"  # the target was asked to wake and has not joined the cluster
+    AWAITING_READY = "awaiting_ready"  # the target has joined; quorum, its API and its storages are waited for
+    MIGRATING = "migrating"  # the last look, then Proxmox moves the guest
+    VERIFYING = "verifying"  # the cluster is to show the guest running on the target
+    SUCCEEDED = "succeeded"  # proven
     SKIPPED = "skipped"  # decided against, or observe and dry run: see the reason
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    FAILED = "failed"  # see its failure, and where the guest is now
+    CANCELLED = "cancelled"  # by an operator, or because its alert resolved before it began
 
 
 class Failure(StrEnum):
@@ -35,9 +35,9 @@ class Failure(StrEnum):
     NEVER_READY = "never_ready"  # a member, but quorum, API or storage did not follow in time
     MIGRATION_FAILED = "migration_failed"  # the Proxmox task ended in an error; the guest stayed
     NOT_PROVEN = "not_proven"  # the task ended well or unclearly, yet the guest is not running on the target
-    PROXMOX_UNREACHABLE = "proxmox_unreachable"
-    PROXMOX_DENIED = "proxmox_denied"
-    PROXMOX_REFUSED = "proxmox_refused"
+    PROXMOX_UNREACHABLE = "proxmox_unreachable"  # no usable answer for timing.unreachable_timeout_seconds
+    PROXMOX_DENIED = "proxmox_denied"  # the token or its rights: see the doctor
+    PROXMOX_REFUSED = "proxmox_refused"  # an answer that is an error, in Proxmox's words on the job
     INTERNAL = "internal"  # a defect of ours; the log has the traceback
 
 
