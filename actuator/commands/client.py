@@ -34,7 +34,7 @@ class Address:
 
     Attributes:
         url: Without ``/api/v1``.
-        token: Never shown.
+        token: Never shown; empty where none is needed.
         token_from: Where the token was found, for messages.
         verify: A file with the certificate authority, True for the system's.
         cert: Files with our own certificate and its key, where the actuator asks for one.
@@ -62,7 +62,8 @@ class Client:
         self._session.trust_env = False  # a netrc would take the place of the token
         self._session.verify = address.verify
         self._session.cert = address.cert
-        self._session.headers["Authorization"] = f"Bearer {address.token}"
+        if address.token:
+            self._session.headers["Authorization"] = f"Bearer {address.token}"
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         """Ask for something below ``/api/v1``.
@@ -79,6 +80,14 @@ class Client:
             CommandFailed: with what is in the way.
         """
         return self._document(self._send("POST", path, json=body))
+
+    def healthy(self) -> None:
+        """Ask whether it serves and works.
+
+        Raises:
+            CommandFailed: it does not, or does not answer.
+        """
+        self._document(self._send("GET", "/-/healthy", below=""))
 
     def follow(self, job_id: str) -> Iterator[dict[str, Any]]:
         """Yield a job's events, from the first on and as they happen, until the job has ended.
@@ -110,11 +119,11 @@ class Client:
                 self._sleep(min(0.5 * 2.0**failures, _LONGEST_PAUSE_SECONDS))
         raise trouble
 
-    def _send(self, method: str, path: str, **options: Any) -> requests.Response:
+    def _send(self, method: str, path: str, *, below: str = "/api/v1", **options: Any) -> requests.Response:
         try:
             answer = self._session.request(
                 method,
-                f"{self._address.url}/api/v1{path}",
+                f"{self._address.url}{below}{path}",
                 timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
                 allow_redirects=False,
                 **options,

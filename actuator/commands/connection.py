@@ -54,8 +54,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", default=nothing, help="print what it answers, as JSON")
 
 
-def connect(parsed: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Client:
+def connect(
+    parsed: argparse.Namespace, environment: Mapping[str, str] = os.environ, *, open_to_all: bool = False
+) -> Client:
     """Return the actuator that the flags, the environment or the configuration name.
+
+    Args:
+        parsed: The flags.
+        environment: The process's.
+        open_to_all: Whether what is asked for is answered without a token; one is then shown only if one is found.
 
     Raises:
         CommandFailed: none, or no token, can be found; the message says where it was looked for.
@@ -67,12 +74,23 @@ def connect(parsed: argparse.Namespace, environment: Mapping[str, str] = os.envi
         url = _DEFAULT_URL if settings is None else url_of(settings)
     if not url.startswith(("http://", "https://")):
         raise CommandFailed(f"--url is {url!r}: expected an address such as {_DEFAULT_URL}.", MISUSED)
-    file = _token_of(settings) if named is None else Path(named)
+    file, token = _token(settings, named, open_to_all=open_to_all)
     ca_file, cert, key = (_existing(parsed, name) for name in ("ca_file", "cert_file", "key_file"))
     if (cert is None) is not (key is None):
         raise CommandFailed("--cert-file and --key-file belong together: name both.", MISUSED)
     own = None if cert is None or key is None else (cert, key)
-    return Client(Address(url.rstrip("/"), _read(file), str(file), ca_file or True, own))
+    return Client(Address(url.rstrip("/"), token, file, ca_file or True, own))
+
+
+def _token(settings: Settings | None, named: Path | str | None, *, open_to_all: bool) -> tuple[str, str]:
+    """Where a token was found, and the token."""
+    try:
+        file = _token_of(settings) if named is None else Path(named)
+    except CommandFailed:
+        if not open_to_all:
+            raise
+        return "", ""
+    return str(file), _read(file)
 
 
 def _existing(parsed: argparse.Namespace, name: str) -> str | None:

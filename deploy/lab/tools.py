@@ -28,6 +28,7 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "systemd-sysusers": (("systemd-sysusers",), "systemd"),
     "mmdebstrap": (("mmdebstrap",), "mmdebstrap"),
     "lintian": (("lintian",), "lintian"),
+    "buildah": (("buildah",), "buildah"),
     "initdb": (("initdb",), "postgresql-15"),
     "postgres": (("postgres",), "postgresql-15"),
     # What others measure the same with: make bench runs them beside the exporter.

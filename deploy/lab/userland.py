@@ -1,4 +1,4 @@
-"""Debian releases in a folder each: what a node's system is made of, to install the package in.
+"""Debian systems in a folder each: what a node is made of, and the machine that is always on, to install into.
 
 mmdebstrap(1) makes them with the machine's own apt, from where the machine's own packages come. They are kept, and
 used as they are: who changes something does so in a layer of its own (overlayfs).
@@ -23,20 +23,27 @@ if TYPE_CHECKING:
 RELEASES = ("bookworm", "trixie")
 """Debian 12 and 13: what Proxmox VE 8 and 9 stand on."""
 
+CONTROL = "control"
+"""Debian 12 as the guide has it on the machine that is always on, with everything it has apt install."""
+
 # What every node has, and what the exporter's package depends on and recommends, each in the release's own version.
-_PACKAGES = ("systemd", "udev", "python3", "python3-prometheus-client", "ipmitool", "powerstat")
+_NODE = ("systemd", "udev", "python3", "python3-prometheus-client", "ipmitool", "powerstat")
+_CONTROL = (
+    *("systemd", "udev", "python3", "python3-venv", "ca-certificates", "ipmitool", "curl", "openssl", "sqlite3"),
+    *("prometheus", "prometheus-alertmanager"),
+)
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 
 
 @dataclass(frozen=True, slots=True)
 class Userlands:
-    """Makes each release once, below ``root``."""
+    """Makes each system once, below ``root``."""
 
     root: Path
     toolbox: Toolbox
 
     def find(self, release: str) -> Path:
-        """Return the folder with a release's root file system, made first if need be.
+        """Return the folder with a release's, or `CONTROL`'s, root file system, made first if need be.
 
         All releases are made at once: whoever needs one will need the others, and each keeps one processor busy.
 
@@ -47,22 +54,26 @@ class Userlands:
             message = f"Only root can unpack Debian's {release} as a system of its own: run this as root."
             raise DebianError(message)
         self.root.mkdir(parents=True, exist_ok=True)
+        if release == CONTROL:
+            return self._ensure(CONTROL)
         with ThreadPoolExecutor() as pool:
             return dict(zip(RELEASES, pool.map(self._ensure, RELEASES), strict=True))[release]
 
-    def _ensure(self, release: str) -> Path:
-        folder, stamp = self.root / release, self.root / f"{release}.packages"
-        with FolderLock(self.root / f".{release}.lock"):
-            if not stamp.exists() or stamp.read_text() != " ".join(_PACKAGES):
+    def _ensure(self, name: str) -> Path:
+        folder, stamp = self.root / name, self.root / f"{name}.packages"
+        release, packages = (RELEASES[0], _CONTROL) if name == CONTROL else (name, _NODE)
+        with FolderLock(self.root / f".{name}.lock"):
+            if not stamp.exists() or stamp.read_text() != " ".join(packages):
                 stamp.unlink(missing_ok=True)
                 shutil.rmtree(folder, ignore_errors=True)
-                self._make(release, folder)
-                stamp.write_text(" ".join(_PACKAGES))
+                self._make(release, packages, folder)
+                stamp.write_text(" ".join(packages))
         return folder
 
-    def _make(self, release: str, folder: Path) -> None:
+    def _make(self, release: str, packages: tuple[str, ...], folder: Path) -> None:
         # mmdebstrap knows the keys of releases newer than the machine only from the newest keyring.
-        keyring = unpack(["debian-archive-keyring"], self.root / f".{release}.apt")
+        apt = self.root / f".{folder.name}.apt"
+        keyring = unpack(["debian-archive-keyring"], apt)
         run(
             [
                 str(self.toolbox.find("mmdebstrap")),
@@ -70,22 +81,22 @@ class Userlands:
                 "--variant=minbase",
                 "--format=directory",
                 f"--keyring={keyring.resolve() / 'usr/share/keyrings/debian-archive-keyring.gpg'}",
-                f"--include={','.join(_PACKAGES)}",
+                f"--include={','.join(packages)}",
                 *(f"--aptopt={line}" for line in run(["apt-config", "dump"]).splitlines() if _is_way(line)),
                 release,
                 str(folder),
-                self._mirror(release),
+                _mirror(apt, release),
             ]
         )
 
-    def _mirror(self, release: str) -> str:
-        lists = run([*apt_get(self.root / f".{release}.apt"), "indextargets", "--format", _SOURCES])
-        for line in lists.splitlines():
-            match line.split():
-                case ["Packages", "Debian", "main", suite, site] if "-" not in suite:
-                    return site
-        message = f"apt has no source of Debian's main archive, so {release} cannot be made: see sources.list(5)."
-        raise DebianError(message)
+
+def _mirror(apt: Path, release: str) -> str:
+    for line in run([*apt_get(apt), "indextargets", "--format", _SOURCES]).splitlines():
+        match line.split():
+            case ["Packages", "Debian", "main", suite, site] if "-" not in suite:
+                return site
+    message = f"apt has no source of Debian's main archive, so {release} cannot be made: see sources.list(5)."
+    raise DebianError(message)
 
 
 def _is_way(line: str) -> bool:

@@ -25,7 +25,7 @@ def page() -> str:
     """Return the page."""
     commands = list(_commands(make_parser()))
     calling = next(group for group in map(_called, commands) if group)
-    shared = f"## Of every command that calls a running actuator\n\n`jobs`, `plan` and `wake`.\n\n{_table(calling)}"
+    shared = f"## Where the actuator is\n\nOf `jobs`, `plan`, `wake` and `healthy`, which call it.\n\n{_table(calling)}"
     return "\n".join([_HEAD, shared, *(_command(parser) for parser in commands)])
 
 

@@ -17,8 +17,8 @@ _SETS: tuple[tuple[str, str, type[StrEnum]], ...] = (
     (
         "Reasons",
         """\
-Why something was, or was not, set in motion: the field `reason` of an answer, of a job, and of a line of the log and the
-audit, and the label of `wattshift_decisions_total`. Beside it there is always a sentence with the next thing to do.""",
+Why something was, or was not, set in motion: the field `reason` of an answer, of a job, and of a line of the log and
+the audit, and the label of `wattshift_decisions_total`. A sentence with the next thing to do is always beside it.""",
         Reason,
     ),
     ("States of a job", "The field `state`, and the label of `wattshift_jobs`.", JobState),

@@ -238,3 +238,23 @@ def test_events_survive_any_cut(texts: list[str], end: str, cuts: list[int]) -> 
     found = list(read_events([*chunks, end.encode() + b": end" + end.encode()]))
 
     assert found == list(enumerate(texts, 1))
+
+
+def test_health_is_asked_without_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where none can be shown, as with hashed ones, the question goes out bare; what is in the way is said, status 3."""
+    keys = configuration(tmp_path)
+    (tmp_path / "alertmanager-token").write_text(f"sha256:{'0' * 64}")
+    config = written(tmp_path, keys)
+    asked = []
+
+    def answer(handler: Handler) -> None:
+        asked.append((handler.path, handler.headers["Authorization"]))
+        said(handler, 503, b'{"message": "Restart it."}') if len(asked) > 1 else said(handler, 200, b"{}")
+
+    with stand_in(answer) as client:
+        command = ["healthy", f"--config={config}", f"--url={client._address.url}"]
+        statuses = [main(command), main(command)]
+
+    assert asked == [("/-/healthy", None)] * 2
+    assert statuses == [0, 3]
+    assert capsys.readouterr().err == "Restart it.\n"
