@@ -241,7 +241,7 @@ def test_events_survive_any_cut(texts: list[str], end: str, cuts: list[int]) -> 
 
 
 def test_health_is_asked_without_a_token(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where none can be shown, as with hashed ones, the question goes out bare; what is in the way is said, status 3."""
+    """Where none can be shown, as with hashed ones, the question goes out bare; what is in the way is said."""
     keys = configuration(tmp_path)
     (tmp_path / "alertmanager-token").write_text(f"sha256:{'0' * 64}")
     config = written(tmp_path, keys)
