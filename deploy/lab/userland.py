@@ -24,13 +24,14 @@ RELEASES = ("bookworm", "trixie")
 """Debian 12 and 13: what Proxmox VE 8 and 9 stand on."""
 
 CONTROL = "control"
-"""Debian 12 as the guide has it on the machine that is always on, with everything it has apt install."""
+"""Debian 12 with everything that the documentation has apt install, for a node as for the machine that is always on."""
 
 # What every node has, and what the exporter's package depends on and recommends, each in the release's own version.
 _NODE = ("systemd", "udev", "python3", "python3-prometheus-client", "ipmitool", "powerstat")
 _CONTROL = (
-    *("systemd", "udev", "python3", "python3-venv", "ca-certificates", "ipmitool", "curl", "openssl", "sqlite3"),
-    *("prometheus", "prometheus-alertmanager"),
+    *_NODE,
+    "procps",  # on every Debian that an installer made; units reload by its kill
+    *("python3-venv", "ca-certificates", "curl", "openssl", "sqlite3", "prometheus", "prometheus-alertmanager"),
 )
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.lab.userland import CONTROL, Userlands
 from tests.deploy.machine import booted
 from tests.deploy.node import DEFAULTS, DROP_INS, EACH_RELEASE, Node
 from tests.deploy.source_tree import ROOT, build
@@ -18,43 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from deploy.lab.tools import Toolbox
+    from deploy.lab.userland import Userlands
 
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of this very tree."""
     return build(ROOT, tmp_path_factory.mktemp("package"))
-
-
-@pytest.fixture(scope="session")
-def userlands(toolbox: Toolbox) -> Userlands:
-    """Debian's releases, made once on this machine."""
-    return Userlands(ROOT / ".lab" / "userlands", toolbox)
-
-
-@pytest.fixture(scope="session")
-def wheels(userlands: Userlands, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every file that the actuator's locks name, for Debian 12 on this processor; pip's own cache makes it quick."""
-    folder = tmp_path_factory.mktemp("wheels")
-    locks = [f"--requirement={ROOT}/deploy/actuator/{name}.lock" for name in ("requirements", "build")]
-    platforms = [f"--platform=manylinux_2_{minor}_{os.uname().machine}" for minor in (36, 28, 27, 24, 17)]
-    # Debian's pip, since an environment may have none of its own.
-    pip = next((userlands.find(CONTROL) / "usr/share/python-wheels").glob("pip-*.whl")) / "pip"
-    done = subprocess.run(
-        [
-            *(sys.executable, pip, "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
-            *("--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--abi=cp311", *platforms),
-            *("--require-hashes", f"--dest={folder}", *locks),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return folder
 
 
 @pytest.fixture(scope="module", params=EACH_RELEASE)

@@ -1,0 +1,34 @@
+"""Which pages there are, and in which order their commands are run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.deploy.source_tree import ROOT
+
+PAGES: Final = sorted(
+    [
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")),
+        *(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "reference"),
+        *(ROOT / "deploy").rglob("*.md"),
+    ]
+)
+"""Every page that a person reads, but for those that are written from the code."""
+
+# The guide sets both machines up; the last one takes all away again.
+_ORDER = (
+    "docs/guide.md",
+    "docs/commands.md",
+    "docs/actuator-access.md",
+    "docs/doctor.md",
+    "docs/troubleshooting.md",
+    "docs/fleet.md",
+    "docs/web-configuration.md",
+    "deploy/debian/README.md",
+    "README.md",
+    "docs/operations.md",
+)
+RUN: Final = [ROOT / name for name in (*_ORDER[:-1], "docs/containers.md", _ORDER[-1])]
+
+PLACES: Final = ("node", "control", "copy", "write ")
+"""A node of the cluster; the machine that is always on; files brought from one to the other; a file that is shown."""

@@ -1,0 +1,132 @@
+"""The pages' commands, typed on two fresh Debian 12 systems: a node with the package, and the machine always on.
+
+systemd, apt, Prometheus and Alertmanager are real. ``pveum`` is a stand-in, since there is no Proxmox. There is no
+network either: what pip installs lies where pip looks for it, what apt installs is there.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from deploy.lab.userland import CONTROL
+from tests.deploy.machine import booted
+from tests.deploy.source_tree import ROOT
+from tests.docs.blocks import Block, blocks
+from tests.docs.pages import RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deploy.lab.userland import Userlands
+    from tests.deploy.machine import Machine
+
+# One after the other on the same two machines; the first waits until Debian is there.
+pytestmark = [pytest.mark.xdist_group("debian-control"), pytest.mark.timeout(600)]
+
+SOURCE = "/opt/wattshift-src"
+PVEUM = ROOT / "tests" / "deploy" / "fake_pveum.py"
+SECRET = "0b5d3a0e-7f6c-4d6e-9a53-2f6d0d3b1c11"
+ROOTS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NOBODY = {"role": {}, "user": {"root@pam": []}, "acl": {}, "calls": [], "secret": SECRET, "indent": None}
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Somebody who reads the pages and types what they say."""
+
+    machines: dict[str, Machine]
+
+    def follow(self, block: Block) -> None:
+        """Do what a block says, where it says so."""
+        place, _, rest = str(block.place).partition(" ")
+        if place == "copy":
+            self._copy(block)
+        elif place == "write":
+            where, _, file = rest.partition(" ")
+            self.machines[where].path(file).write_text(block.text)
+        else:
+            self._type(self.machines[place], rest.removeprefix("in ") or "/root", block)
+
+    def _type(self, machine: Machine, folder: str, block: Block) -> None:
+        done = machine.run("env", "HOME=/root", ROOTS_PATH, "sh", "-c", f"cd {folder}\nset -eu\n{block.text}")
+        assert done.returncode == 0, f"{block.page.relative_to(ROOT)}:{block.line}: {done.stdout}"
+
+    def _copy(self, block: Block) -> None:
+        for line in block.text.splitlines():
+            program, *sources, target = shlex.split(line)
+            assert program == "scp"
+            for source in sources:
+                self._place(target, source.rpartition("/")[2]).write_bytes(self._place(source).read_bytes())
+
+    def _place(self, name: str, file: str = "") -> Path:
+        host, colon, path = name.rpartition(":")
+        assert host in {"", "root@pve2"}
+        return self.machines["node" if colon else "control"].path(path + file)
+
+
+@pytest.fixture(scope="module")
+def hands(userlands: Userlands, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hands]:
+    """Both machines as an administrator finds them."""
+    root = userlands.find(CONTROL)
+    with (
+        booted(root, tmp_path_factory.mktemp("node")) as node,
+        booted(root, tmp_path_factory.mktemp("desk")) as control,
+    ):
+        node.path("/usr/local/bin/pveum").write_text('#!/bin/sh\nexec python3 /srv/pveum.py /srv/state.json "$@"\n')
+        node.path("/usr/local/bin/pveum").chmod(0o755)
+        node.path("/srv/pveum.py").write_text(PVEUM.read_text())
+        node.path("/srv/state.json").write_text(json.dumps(NOBODY))
+        node.path("/etc/pve").mkdir()
+        trustme.CA().cert_pem.write_to_path(node.path("/etc/pve/pve-root-ca.pem"))
+        control.path("/etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /srv/wheels\n")
+        control.path("/srv/wheels").mkdir()
+        for wheel in wheels.iterdir():
+            control.path(f"/srv/wheels/{wheel.name}").write_bytes(wheel.read_bytes())
+        control.path(SOURCE).mkdir()
+        _copy_tree(control.path(SOURCE))
+        yield Hands({"node": node, "control": control})
+
+
+def _copy_tree(into: Path) -> None:
+    """Put the tree's own files there, as a clone of it would."""
+    listed = subprocess.run(
+        [
+            "git",
+            "-C",
+            ROOT,
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "actuator",
+            "exporter",
+            "deploy",
+        ],
+        capture_output=True,
+        check=True,
+    )
+    names = [name for name in listed.stdout.decode().split("\0") if name] + ["pyproject.toml", "README.md"]
+    for name in names:
+        if (ROOT / name).is_file():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            (into / name).write_bytes((ROOT / name).read_bytes())
+            (into / name).chmod((ROOT / name).stat().st_mode)
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_page_s_commands_work(page: Path, hands: Hands) -> None:
+    """Each ends well, as it stands on the page, after those before it."""
+    typed = [block for block in blocks(page) if block.place]
+    for block in typed:
+        hands.follow(block)
+
+    assert typed
