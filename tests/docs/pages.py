@@ -16,19 +16,18 @@ PAGES: Final = sorted(
 """Every page that a person reads, but for those that are written from the code."""
 
 # The guide sets both machines up; the last one takes all away again.
-_ORDER = (
+_ORDER: Final = (
     "docs/guide.md",
-    "docs/commands.md",
-    "docs/actuator-access.md",
-    "docs/doctor.md",
-    "docs/troubleshooting.md",
-    "docs/fleet.md",
-    "docs/web-configuration.md",
     "deploy/debian/README.md",
+    "docs/actuator-access.md",
+    "docs/troubleshooting.md",
+    "docs/web-configuration.md",
+    "docs/fleet.md",
     "README.md",
+    "docs/containers.md",
     "docs/operations.md",
 )
-RUN: Final = [ROOT / name for name in (*_ORDER[:-1], "docs/containers.md", _ORDER[-1])]
+RUN: Final = [ROOT / name for name in _ORDER]
 
 PLACES: Final = ("node", "control", "copy", "write ")
 """A node of the cluster; the machine that is always on; files brought from one to the other; a file that is shown."""

@@ -35,6 +35,11 @@ SOURCE = "/opt/wattshift-src"
 PVEUM = ROOT / "tests" / "deploy" / "fake_pveum.py"
 SECRET = "0b5d3a0e-7f6c-4d6e-9a53-2f6d0d3b1c11"
 ROOTS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Alertmanager waits a second for more alerts of the group.
+HEARD = """
+until wattshift-actuator jobs | grep -q alertmanager; do sleep 0.2; done
+wattshift-actuator jobs
+"""
 NOBODY = {"role": {}, "user": {"root@pam": []}, "acl": {}, "calls": [], "secret": SECRET, "indent": None}
 
 
@@ -122,11 +127,29 @@ def _copy_tree(into: Path) -> None:
             (into / name).chmod((ROOT / name).stat().st_mode)
 
 
-@pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_page_s_commands_work(page: Path, hands: Hands) -> None:
-    """Each ends well, as it stands on the page, after those before it."""
-    typed = [block for block in blocks(page) if block.place]
-    for block in typed:
+def typed(page: Path, hands: Hands) -> int:
+    """Type what a page says; return how many blocks that were."""
+    told = [block for block in blocks(page) if block.place]
+    for block in told:
         hands.follow(block)
+    return len(told)
 
-    assert typed
+
+def test_the_guide_leads_to_an_actuator_that_hears_alerts(hands: Hands) -> None:
+    """Each command ends well, as it stands on the page, and the parts fit: routes, tokens, addresses, rights."""
+    typed(RUN[0], hands)
+    control = hands.machines["control"]
+    alert = ("NodePowerHigh", "action=migrate", "node=pve2", "vmid=100", "target_node=pve")
+    control.do("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert", "add", *alert)
+    jobs = control.do("timeout", "30", "sh", "-c", HEARD)
+    ready = json.loads(control.do("curl", "-sf", "http://127.0.0.1:19093/-/ready"))
+
+    assert "100" in jobs
+    assert ready == {"leading": True, "paused": None, "mode": "act"}
+    assert "wattshift_node_watts" in hands.machines["node"].metrics_with("wattshift_node_watts")
+
+
+@pytest.mark.parametrize("page", RUN[1:], ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_page_s_commands_work(page: Path, hands: Hands) -> None:
+    """Each ends well, as it stands on the page, after those of the pages before it."""
+    assert typed(page, hands)
