@@ -118,6 +118,17 @@ def test_the_command_names_a_file_that_is_mounted(service: str, flag: str) -> No
     assert (DEPLOY / seen_at(service, path)).is_file()
 
 
+def test_grafana_sees_its_boards_where_it_looks_for_them() -> None:
+    """The folder that the provisioning names is the one that is mounted."""
+    named = {
+        provider["options"]["path"]
+        for file in (ROOT / "grafana" / "provisioning" / "dashboards").glob("*.yml")
+        for provider in yaml.safe_load(file.read_text())["providers"]
+    }
+
+    assert named <= set(binds("grafana"))
+
+
 def test_secrets_are_where_the_configurations_look_for_them() -> None:
     """Each file that the example configuration or Alertmanager's names is given to the container, under that name."""
     alertmanager = yaml.safe_load((DEPLOY / "alertmanager" / "alertmanager.yml").read_text())

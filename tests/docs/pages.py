@@ -11,6 +11,7 @@ PAGES: Final = sorted(
         *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")),
         *(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "reference"),
         *(ROOT / "deploy").rglob("*.md"),
+        *(ROOT / "grafana").rglob("*.md"),
     ]
 )
 """Every page that a person reads, but for those that are written from the code."""

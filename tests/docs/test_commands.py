@@ -37,10 +37,17 @@ SECRET = "0b5d3a0e-7f6c-4d6e-9a53-2f6d0d3b1c11"
 ROOTS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Alertmanager waits a second for more alerts of the group.
 HEARD = """
-until wattshift-actuator jobs | grep -q alertmanager; do sleep 0.2; done
-wattshift-actuator jobs
+until /usr/local/bin/wattshift-actuator jobs | grep -q 100; do sleep 0.2; done
+/usr/local/bin/wattshift-actuator jobs
 """
-NOBODY = {"role": {}, "user": {"root@pam": []}, "acl": {}, "calls": [], "secret": SECRET, "indent": None}
+NOBODY: dict[str, object] = {
+    "role": {},
+    "user": {"root@pam": []},
+    "acl": {},
+    "calls": [],
+    "secret": SECRET,
+    "indent": None,
+}
 
 
 @dataclass(frozen=True)
