@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,36 +102,16 @@ def hands(userlands: Userlands, wheels: Path, tmp_path_factory: pytest.TempPathF
         control.path("/srv/wheels").mkdir()
         for wheel in wheels.iterdir():
             control.path(f"/srv/wheels/{wheel.name}").write_bytes(wheel.read_bytes())
-        control.path(SOURCE).mkdir()
         _copy_tree(control.path(SOURCE))
         yield Hands({"node": node, "control": control})
 
 
 def _copy_tree(into: Path) -> None:
-    """Put the tree's own files there, as a clone of it would."""
-    listed = subprocess.run(
-        [
-            "git",
-            "-C",
-            ROOT,
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-            "actuator",
-            "exporter",
-            "deploy",
-        ],
-        capture_output=True,
-        check=True,
-    )
-    names = [name for name in listed.stdout.decode().split("\0") if name] + ["pyproject.toml", "README.md"]
-    for name in names:
-        if (ROOT / name).is_file():
-            (into / name).parent.mkdir(parents=True, exist_ok=True)
-            (into / name).write_bytes((ROOT / name).read_bytes())
-            (into / name).chmod((ROOT / name).stat().st_mode)
+    """Put the tree there, as far as anything is installed of it."""
+    for part in ("actuator", "exporter", "deploy"):
+        shutil.copytree(ROOT / part, into / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, into / name)
 
 
 def typed(page: Path, hands: Hands) -> int:
