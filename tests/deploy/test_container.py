@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,17 @@ def test_its_locks_are_parts_of_the_lock_that_is_tested(lock: str) -> None:
 
     assert installed
     assert {name: hashes for name, hashes in tested.items() if name in installed} == installed
+
+
+def test_its_lock_has_everything_that_the_actuator_needs() -> None:
+    """A dependency that is added to the program is added to the image as well."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {
+        re.split(r"[^\w.-]", requirement)[0].lower()
+        for requirement in [*project["dependencies"], *project["optional-dependencies"]["actuator"]]
+    }
+
+    assert needed <= {pin.split("==")[0] for pin in pins("deploy/actuator/requirements.lock")}
 
 
 def test_nothing_is_fetched_by_another_way() -> None:

@@ -42,6 +42,20 @@ def test_a_reason_is_a_sentence_and_not_an_excuse() -> None:
     assert [reason for reason in reasons if len(reason) > LONGEST_REASON] == []
 
 
+def test_a_page_may_say_it_once(tmp_path: Path) -> None:
+    """For every block that says nothing itself."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- not run on this page: needs luck -->\n\n    one\n\n<!-- run: node -->\n\n    two\n\nText\n\n    three\n"
+    )
+
+    assert [(block.place, block.reason) for block in blocks(page)] == [
+        (None, "needs luck"),
+        ("node", None),
+        (None, "needs luck"),
+    ]
+
+
 def test_blocks_are_found(tmp_path: Path) -> None:
     """Fenced and indented ones, in lists too; data, tables and prose are none."""
     page = tmp_path / "page.md"
