@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from actuator.adapters import queries
-from actuator.adapters.tables import node_records, quarantine
+from actuator.adapters import quarantines, queries
+from actuator.adapters.tables import node_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,8 +91,7 @@ class NodeRecords:
         """Every node of which anything is remembered, quarantine included."""
         with self._database.reading() as conn:
             known = {row["node"]: dict(row) for row in conn.execute(select(node_records)).mappings()}
-            in_force = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
-            reasons = {row.node: row.why for row in conn.execute(in_force)}
+            reasons = quarantines.in_force(conn)
         return {
             node: NodeRecord(**{"node": node, **known.get(node, {}), "quarantined": reasons.get(node)})
             for node in sorted(known.keys() | reasons.keys())
@@ -126,8 +125,7 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             for node, address in sorted(addresses.items()):
                 self._put(conn, node, {"seen_online_at": now} | ({} if address is None else {"address": address}))
-                in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
-                if conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0:
+                if quarantines.clear_seen(conn, node, now):
                     cleared.append(node)
         return cleared
 
@@ -157,8 +155,7 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             self._put(conn, node, values)
             if quarantined is not None:
-                conn.execute(delete(quarantine).where(quarantine.c.node == node))
-                conn.execute(insert(quarantine).values(node=node, why=quarantined, since=test.at))
+                quarantines.put(conn, node, quarantined, test.at)
 
     @contextmanager
     def _writing(self, epoch: int) -> Iterator[Connection]:

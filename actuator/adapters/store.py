@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, select, update
 
-from actuator.adapters import audit, codec, migrations, queries, reports
+from actuator.adapters import audit, codec, migrations, quarantines, queries, reports
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.node_records import NodeRecords
-from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
+from actuator.adapters.tables import control, episodes, job_events, jobs, lease
 from actuator.errors import CancelRequested
 from actuator.policy.jobs import Failure, JobState, allowed
 
@@ -219,18 +219,10 @@ class Store:
             row = conn.execute(select(control.c.paused, control.c.changes)).one()
             return Switches(row.paused, row.changes)
 
-    def quarantine(self, node: str, why: str, now: float) -> None:
-        """Let nobody try to wake the node any more; the newest cause replaces an older one."""
-        with self.database.writing() as conn:
-            conn.execute(delete(quarantine).where(quarantine.c.node == node))
-            conn.execute(insert(quarantine).values(node=node, why=why, since=now))
-
     def clear_quarantine(self, node: str, now: float, *entries: AuditEntry) -> bool:
-        """Trust the node again (a person said so, or it was seen online); whether it was in quarantine."""
+        """Trust the node again, since a person said so; whether it was in quarantine."""
         with self.database.writing() as conn:
-            in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
-            audit.add(conn, entries)
-            return conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0
+            return quarantines.clear(conn, node, now, entries)
 
     def request_cancel(self, job_id: str, message: str, now: float, requested_by: str = "") -> Job | None:
         """Ask a live job to stop, which it does unless it has come to migrating.

@@ -11,7 +11,7 @@ from actuator.errors import GuestInFlight
 from actuator.policy.cluster import History
 from actuator.policy.jobs import Checkpoint, Failure, JobState
 from actuator.policy.reasons import Reason
-from tests.actuator.adapters.stores import add, episode, opened
+from tests.actuator.adapters.stores import add, episode, opened, quarantine
 from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, WAKE, job
 
 if TYPE_CHECKING:
@@ -220,14 +220,14 @@ def test_pause_and_resume_survive_the_process(database: str) -> None:
 
 def test_quarantine_lasts_until_it_is_cleared(store: Store) -> None:
     """The newest cause counts; clearing tells whether there was anything to clear; a node may fail again."""
-    store.quarantine("pve", "first", NOW)
-    store.quarantine("pve", "second", NOW + 1)
+    quarantine(store, "pve", "first", NOW)
+    quarantine(store, "pve", "second", NOW + 1)
     assert store.history(NOW).quarantined == {"pve": "second"}
 
     assert [store.clear_quarantine("pve", NOW), store.clear_quarantine("pve", NOW)] == [True, False]
     assert store.history(NOW).quarantined == {}
 
-    store.quarantine("pve", "third", NOW + 2)
+    quarantine(store, "pve", "third", NOW + 2)
     assert store.history(NOW).quarantined == {"pve": "third"}
 
 
