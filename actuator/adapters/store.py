@@ -169,6 +169,11 @@ class Store:
         with self.database.reading() as conn:
             return reports.moves_since(conn, since)
 
+    def unmeasured_until(self, until: float) -> list[Job]:
+        """Moves that had succeeded by then and wait for the second look at their nodes' watts, oldest first."""
+        with self.database.reading() as conn:
+            return reports.unmeasured_until(conn, until)
+
     def counts(self) -> dict[JobState, int]:
         """Jobs by state, every state with its number, 0 included."""
         with self.database.reading() as conn:
