@@ -20,16 +20,14 @@ from actuator.node_sections import NodeSection
 from actuator.policy.rules import Mode, Rules
 from actuator.sections import (
     PROXMOX_PORT,
-    FileName,
     GuestsSection,
     LimitsSection,
-    NodeName,
     ProxmoxSection,
     Section,
     TimingSection,
     TokenSection,
-    address,
 )
+from actuator.values import FileName, NodeName, address, between
 from actuator.web_section import WebSection
 from actuator.workflow.timing import Timing
 
@@ -46,6 +44,7 @@ class Settings(Section):
         mode: Observe or act.
         database: A SQLite file or a PostgreSQL database, as SQLAlchemy's URL, without a password.
         database_password_file: Holds PostgreSQL's password; absent when the environment holds it, or libpq finds it.
+        keep_days: For how long the audit, and what is over, is kept; longer than any limit looks back.
         proxmox: The cluster's API.
         nodes: By Proxmox node name.
         guests: Which may be moved.
@@ -62,6 +61,7 @@ class Settings(Section):
     mode: Mode = Mode.OBSERVE
     database: str = "sqlite:////var/lib/wattshift/actuator.db"
     database_password_file: FileName | None = None
+    keep_days: Annotated[int, Field(strict=True), between(8, 36_500)] = 365
     proxmox: ProxmoxSection
     nodes: Annotated[dict[NodeName, NodeSection], Field(min_length=1)]
     guests: GuestsSection = GuestsSection()

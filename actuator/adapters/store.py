@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
-from actuator.adapters import audit, codec, migrations, quarantines, queries, reports
+from actuator.adapters import audit, codec, migrations, quarantines, queries, reports, retention
 from actuator.adapters.database import Database, open_engine
 from actuator.adapters.intake import Intake
 from actuator.adapters.node_records import NodeRecords
@@ -287,6 +287,16 @@ class Store:
                 conn.execute(update(jobs).where(jobs.c.id == job.id).values(values))
             if message is not None:
                 queries.add_event(conn, job, message, detail or {})
+
+    def delete_some(self, before: float, now: float, *, epoch: int) -> retention.Deleted:
+        """Delete some of what was over before then; see `actuator.adapters.retention`.
+
+        Raises:
+            LeadershipLost: The epoch is not the newest; nothing was deleted.
+        """
+        with self.database.writing() as conn:
+            queries.check_lead(conn, epoch)
+            return retention.delete_some(conn, before, now)
 
     def complete_report(self, job: Job, *, epoch: int, message: str, detail: Mapping[str, object]) -> None:
         """Write the watts of a move that is over, with a line of history; see `actuator.adapters.reports`.

@@ -121,7 +121,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (
             lambda keys: keys.update(modus="act"),
             "unknown key 'modus'",
-            "listen, mode, database, database_password_file, proxmox",
+            "listen, mode, database, database_password_file, keep_days",
         ),
         (
             lambda keys: keys["nodes"]["pve"].update(mac="x"),
@@ -157,6 +157,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["nodes"]["pve"].update(boot_timeout_seconds=0), "nodes.pve.boot_timeout_seconds", "found 0"),
         (lambda keys: keys["guests"].update(vmids=[99]), "guests.vmids.0", "100, found 99"),
         (lambda keys: keys["guests"].update(tag="Bad Tag"), "guests.tag: expected a Proxmox tag", "found 'Bad Tag'"),
+        (lambda keys: keys.update(keep_days=7), "keep_days", "from 8 to 36500, found 7"),
         (lambda keys: keys.update(limits={"parallel": 0}), "limits.parallel", "found 0"),
         (lambda keys: keys.update(limits={"parallel": True}), "limits.parallel", "valid integer"),
         (lambda keys: keys.update(timing={"poll_seconds": float("inf")}), "timing.poll_seconds", "finite number"),
@@ -324,7 +325,20 @@ def test_no_file(tmp_path: Path) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(
-        ["listen", "mode", "database", "proxmox", "nodes", "guests", "limits", "timing", "tokens", "web", "x"]
+        [
+            "listen",
+            "mode",
+            "database",
+            "keep_days",
+            "proxmox",
+            "nodes",
+            "guests",
+            "limits",
+            "timing",
+            "tokens",
+            "web",
+            "x",
+        ]
     ),
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
@@ -381,5 +395,5 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
         plain.web.client_certificate,
         plain.web.open_probes,
     )
-    assert (full.listen, full.database) == (plain.listen, plain.database)
+    assert (full.listen, full.database, full.keep_days) == (plain.listen, plain.database, plain.keep_days)
     assert full.wake_targets()["pve"] == WakeTarget("0c:9d:92:86:bb:63", interface="192.168.1.5")
