@@ -58,8 +58,8 @@ def create_app(
 ) -> FastAPI:
     """Wire the actuator; its runner starts and stops with the application's lifespan.
 
-    The application's state has ``reload``, which takes a name and reads the configuration again, and ``tls``, the
-    listener's `actuator.tls.Exchangeable`, or None.
+    The application's state has ``reload``, which takes a name and reads the configuration again, ``tls``, the
+    listener's `actuator.tls.Exchangeable`, or None, and ``refused``, which counts an error answer by its status.
 
     Args:
         settings: As the file says.
@@ -154,5 +154,5 @@ def create_app(
         wakes=store.nodes.all,
     )
     app = application.build(services, lifespan=lifespan)
-    app.state.reload, app.state.tls = reloader.reload, tls
+    app.state.reload, app.state.tls, app.state.refused = reloader.reload, tls, metrics.request_refused
     return app

@@ -331,7 +331,7 @@ def test_a_node_whose_address_nobody_knows_is_named(facts: Facts) -> None:
     assert "no MAC address of pve is known here" in found(None)
     assert "no MAC address of pve is known here" in found(Answer(403, "Permission check failed"))
     assert found(answer({"wakeonlan": "04:42:1a:e7:5a:a0"})) == "ok"
-    bmc = IpmiSection(host="192.0.2.9", user="x", password_file="pw")
+    bmc = IpmiSection(host="192.0.2.9", user="x")
     assert found(None, ipmi=bmc) == "ok"
 
 
