@@ -47,9 +47,7 @@ class PromptLoop(asyncio.SelectorEventLoop):
         return await super().create_server(*arguments, **named)
 
 
-_NO_HTTP = (
-    "This is no HTTP/1.1 request: see that the address is right, https where it is asked for, and no proxy spoils it."
-)
+_NO_HTTP = "This is no HTTP/1.1 request: see that the address is right, and begins with https where TLS is spoken."
 _CROWDED = "Too many connections at a time: send it again in a while, and see who holds them (ss -tn)."
 
 

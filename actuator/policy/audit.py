@@ -35,10 +35,10 @@ class AuditEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line. What does not apply is None.
+    """One line. What does not apply is None, which an export shows as null.
 
     Attributes:
-        at: Unix seconds.
+        at: When, in unix seconds; an export shows it as RFC 3339 does.
         event: What it tells of.
         requested_by: The name of the token that asked, or the signal's; `ACTUATOR` for what it did by itself.
         message: A sentence.

@@ -76,7 +76,7 @@ def test_no_handshake() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    options = {"ssl_context_factory": lambda *_: context, "loop": f"{__name__}:HastyLoop"}
+    options: dict[str, Any] = {"ssl_context_factory": lambda *_: context, "loop": f"{__name__}:HastyLoop"}
     with served(prompt, **options) as address, socket.create_connection(address, timeout=30) as connection:
         connection.sendall(b"\x16\x03\x01")  # the beginning of a TLS record
 
@@ -96,7 +96,7 @@ def told(answer: bytes) -> tuple[bytes, dict[str, str], bytes]:
     [(b"\x16\x03\x01 no HTTP\r\n\r\n", 1, 400), (HEAD + b"\r\n", 0, 503), (HEAD + b"\r\n", 1, 200)],
 )
 def test_what_no_application_hears_of(sent: bytes, connections: int, status: int) -> None:
-    """What is no HTTP, and a connection too many, are answered with a sentence and every protective header, and counted.
+    """What is no HTTP, and a connection too many: the answer is a sentence with all protective headers, and counted.
 
     As many connections as are allowed are not too many.
     """
