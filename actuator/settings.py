@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 
 from actuator.adapters.database import open_engine
-from actuator.adapters.endpoints import ProxmoxAccess
+from actuator.adapters.proxmox_access import ProxmoxAccess
 from actuator.adapters.waking import WakeTarget
 from actuator.configfile import findings, read_yaml
 from actuator.errors import ConfigurationError

@@ -10,9 +10,11 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from actuator.adapters import ha_shapes, shapes
-from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
+from actuator.adapters.answers import not_understood
+from actuator.adapters.endpoints import Endpoints
 from actuator.adapters.fields import UnexpectedShape
 from actuator.adapters.preconditions import preconditions_of
+from actuator.adapters.proxmox_access import ProxmoxAccess
 from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
 from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.versions import Version

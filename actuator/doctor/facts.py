@@ -17,8 +17,8 @@ from actuator.policy.power import Power
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actuator.adapters.endpoints import ProxmoxAccess
     from actuator.adapters.prometheus import PrometheusAccess
+    from actuator.adapters.proxmox_access import ProxmoxAccess
     from actuator.monitoring import AlertmanagerSection
     from actuator.settings import Settings
 
