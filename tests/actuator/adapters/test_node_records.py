@@ -1,4 +1,4 @@
-"""What is remembered of nodes, on a real database."""
+"""What is remembered of nodes, on both databases."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.adapters.node_records import NodeRecord, WakeTest
-from actuator.adapters.store import Store
 from actuator.errors import LeadershipLost
 from actuator.policy.audit import AuditEntry, AuditEvent
 from tests.actuator.adapters.older import to_first_release
-from tests.actuator.adapters.stores import quarantine
+from tests.actuator.adapters.stores import opened, quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from actuator.adapters.store import Store
 
 NOW = 1_790_000_000.0
 GOOD = WakeTest(NOW, succeeded=True, method="ipmi", seconds=91.5, message="Node pve has joined the cluster.")
@@ -23,12 +24,10 @@ BAD = WakeTest(NOW + 99, succeeded=False, method="proxmox+magic_packet", seconds
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(database: str) -> Iterator[Store]:
     """A fresh database."""
-    opened = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
-    opened.upgrade()
-    yield opened
-    opened.close()
+    with opened(database) as made:
+        yield made
 
 
 def test_nothing_is_remembered_of_a_stranger(store: Store) -> None:
@@ -153,23 +152,21 @@ def test_what_was_not_cleared_is_not_told(store: Store) -> None:
     assert told(store)[1:] == [(NOW, "quarantine_cleared", "ada", "pve")]
 
 
-def test_it_survives_the_process(store: Store, tmp_path: Path) -> None:
+def test_it_survives_the_process(store: Store, database: str) -> None:
     """Another process reads the same."""
     store.nodes.woken("pve", GOOD, epoch=0)
-    other = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
-    other.upgrade()
-
-    assert other.nodes.all() == store.nodes.all()
-    other.close()
+    with opened(database) as other:
+        assert other.nodes.all() == store.nodes.all()
 
 
-def test_a_database_of_the_first_release_is_brought_up(store: Store, tmp_path: Path) -> None:
+def test_a_database_of_the_first_release_is_brought_up(tmp_path: Path) -> None:
     """Without the table it gets one, and what was in it stays."""
-    quarantine(store, "pve", "did not join", NOW)
-    to_first_release(tmp_path / "a.db")
+    with opened(tmp_path / "a.db") as store:
+        quarantine(store, "pve", "did not join", NOW)
+        to_first_release(tmp_path / "a.db")
 
-    store.upgrade()
-    store.nodes.woken("pve", GOOD, epoch=0)
+        store.upgrade()
+        store.nodes.woken("pve", GOOD, epoch=0)
 
-    assert store.nodes.all()["pve"].quarantined == "did not join"
-    assert store.nodes.all()["pve"].woke_at == NOW
+        assert store.nodes.all()["pve"].quarantined == "did not join"
+        assert store.nodes.all()["pve"].woke_at == NOW

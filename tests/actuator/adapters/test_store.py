@@ -9,7 +9,7 @@ import pytest
 
 from actuator.errors import GuestInFlight
 from actuator.policy.cluster import History
-from actuator.policy.jobs import Checkpoint, Failure, JobState
+from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts
 from actuator.policy.reasons import Reason
 from tests.actuator.adapters.stores import add, episode, opened, quarantine
 from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, WAKE, job
@@ -206,6 +206,25 @@ def test_history_tells_the_episodes_jobs(store: Store) -> None:
         other = tx.history(NOW, "e2")
         assert (other.episode_jobs, other.episode_live) == (0, False)
         assert [each.id for each in other.live_jobs] == ["d"]
+
+
+def test_a_look_at_the_watts_that_is_due_still_is_found(store: Store) -> None:
+    """Only of a move that had succeeded by then, and only until the look is taken or given up."""
+    due = Checkpoint(watts=MoveWatts(84.5, 20.0, due_at=NOW + 90))
+    taken = Checkpoint(watts=MoveWatts(84.5, 20.0, 31.0, 61.5, measured_at=NOW + 90))
+    for job_id, vmid, ended, checkpoint in (
+        ("due", 101, NOW, due),
+        ("later", 102, NOW + 1, due),
+        ("taken", 103, NOW, taken),
+        ("none", 104, NOW, Checkpoint()),
+    ):
+        live_through(store, moved(job_id, vmid, ended, checkpoint=checkpoint))
+    [found] = store.unmeasured_until(NOW)
+    assert (found.id, found.checkpoint.watts) == ("due", due.watts)
+
+    given_up = replace(found, checkpoint=replace(due, watts=replace(due.watts, due_at=None)))  # type: ignore[type-var]
+    store.complete_report(given_up, epoch=0, message="Given up.", detail={})
+    assert store.unmeasured_until(NOW) == []
 
 
 def test_pause_and_resume_survive_the_process(database: str) -> None:
