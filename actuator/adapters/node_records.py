@@ -134,7 +134,9 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             self._put(conn, node, {"mac": mac, "mac_read_at": now})
 
-    def woken(self, node: str, test: WakeTest, *, epoch: int, quarantined: str | None = None) -> None:
+    def woken(
+        self, node: str, test: WakeTest, *, epoch: int, quarantined: str | None = None, job_id: str | None = None
+    ) -> None:
         """Remember how a wake went; an earlier success stays known.
 
         Args:
@@ -142,6 +144,7 @@ class NodeRecords:
             test: How it went.
             epoch: Of the leader.
             quarantined: Why it shall not be woken any more, or None to leave that as it is.
+            job_id: The job that woke it, or could not.
         """
         values: dict[str, Any] = {
             "wake_at": test.at,
@@ -155,7 +158,7 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             self._put(conn, node, values)
             if quarantined is not None:
-                quarantines.put(conn, node, quarantined, test.at)
+                quarantines.put(conn, node, quarantined, test.at, job_id)
 
     @contextmanager
     def _writing(self, epoch: int) -> Iterator[Connection]:

@@ -22,11 +22,11 @@ def in_force(conn: Connection) -> dict[str, str]:
     return {row.node: row.why for row in conn.execute(_ALL)}
 
 
-def put(conn: Connection, node: str, why: str, now: float) -> None:
-    """Let nobody try to wake the node any more; the newest cause replaces an older one."""
+def put(conn: Connection, node: str, why: str, now: float, job_id: str | None = None) -> None:
+    """Let nobody try to wake the node any more, since this job could not; the newest cause replaces an older one."""
     conn.execute(delete(quarantine).where(quarantine.c.node == node))
     conn.execute(insert(quarantine).values(node=node, why=why, since=now))
-    audit.add(conn, [AuditEntry(now, AuditEvent.QUARANTINED, ACTUATOR, why, node=node)])
+    audit.add(conn, [AuditEntry(now, AuditEvent.QUARANTINED, ACTUATOR, why, job_id=job_id, node=node)])
 
 
 def clear(conn: Connection, node: str, now: float, entries: Iterable[AuditEntry]) -> bool:

@@ -22,9 +22,11 @@ _AT_ONCE = 200
 _LINES_AT_ONCE = 1000
 _ALERTED_SECONDS = 7200.0
 
-# The rule that tells of a failed job compares their number with that of the last hour: nothing may lower it meanwhile.
-_JUST_FAILED = select(jobs.c.id).where(
-    jobs.c.state == JobState.FAILED.value, jobs.c.finished_at > bindparam("alerted_since")
+# The rule that tells of a failed job compares their number with the least of the last hour: nothing may lower it then.
+_JUST_FAILED = (
+    select(jobs.c.id)
+    .where(jobs.c.state == JobState.FAILED.value, jobs.c.finished_at > bindparam("alerted_since"))
+    .limit(1)
 )
 _OLD_JOBS = (
     select(jobs.c.id)
@@ -75,11 +77,10 @@ def delete_some(conn: Connection, before: float, now: float) -> Deleted:
         before: Unix seconds.
         now: Unix seconds.
     """
-    old_jobs: list[str] = []
-    if conn.execute(_JUST_FAILED.limit(1), {"alerted_since": now - _ALERTED_SECONDS}).first() is None:
-        old_jobs = _ids(conn, _OLD_JOBS, before)
-        conn.execute(delete(job_events).where(job_events.c.job_id.in_(old_jobs)))
-        conn.execute(delete(jobs).where(jobs.c.id.in_(old_jobs)))
+    just_failed = conn.execute(_JUST_FAILED, {"alerted_since": now - _ALERTED_SECONDS}).first() is not None
+    old_jobs = _ids(conn, _OLD_JOBS.where(jobs.c.state != JobState.FAILED.value) if just_failed else _OLD_JOBS, before)
+    conn.execute(delete(job_events).where(job_events.c.job_id.in_(old_jobs)))
+    conn.execute(delete(jobs).where(jobs.c.id.in_(old_jobs)))
     old_episodes = _ids(conn, _OLD_EPISODES, before)
     conn.execute(delete(episodes).where(episodes.c.id.in_(old_episodes)))
     lines = conn.execute(_OLD_LINES, {"before": before}).rowcount

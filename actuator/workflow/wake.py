@@ -136,7 +136,7 @@ def _never_woke(job: Job, means: Means, target: str, patience: float, now: float
     method, message = checkpoint.wake_method or "", why_not(target, checkpoint, patience)
     took = now - checkpoint.asked_at
     test = WakeTest(now, succeeded=False, method=method, seconds=took, message=message)
-    means.store.nodes.woken(target, test, epoch=means.epoch, quarantined=message)
+    means.store.nodes.woken(target, test, epoch=means.epoch, quarantined=message, job_id=job.id)
     return fail(
         job,
         Failure.NEVER_WOKE,

@@ -123,7 +123,7 @@ def told(store: Store) -> list[tuple[float, str, str, str | None]]:
 
 def test_the_audit_tells_of_each_quarantine(store: Store) -> None:
     """Set and ended, each once, by the actuator itself; with what was set, in one transaction."""
-    store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message)
+    store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message, job_id="j1")
     for later in (100, 200):
         store.nodes.seen_online({"pve": None, "pve2": None}, NOW + later, epoch=0)
 
@@ -131,9 +131,9 @@ def test_the_audit_tells_of_each_quarantine(store: Store) -> None:
         (NOW + 99, "quarantined", "the actuator", "pve"),
         (NOW + 100, "quarantine_cleared", "the actuator", "pve"),
     ]
-    assert [line.message for line in store.audit(0, NOW * 2)] == [
-        "It did not join.",
-        "Node pve was seen online: it may be woken again.",
+    assert [(line.message, line.job_id) for line in store.audit(0, NOW * 2)] == [
+        ("It did not join.", "j1"),
+        ("Node pve was seen online: it may be woken again.", None),
     ]
     store.next_epoch()
     with pytest.raises(LeadershipLost):

@@ -74,9 +74,13 @@ def test_what_still_decides_something_stays(store: Store) -> None:
 
 
 def test_an_alert_about_a_failed_job_is_not_silenced(store: Store) -> None:
-    """The rule compares the number of failed jobs with that of an hour ago, so none is deleted while one is new."""
-    add(store, over("old", 99, JobState.FAILED), over("new", 0.01, JobState.FAILED))
-    assert keeping(store).round() == Deleted()
+    """The rule compares the number of failed jobs with that of an hour ago, so none is deleted while one is new.
+
+    Where jobs fail all day long the others are deleted all the same.
+    """
+    add(store, over("old", 99, JobState.FAILED), over("new", 0.01, JobState.FAILED), over("other", 99))
+    assert keeping(store).round() == Deleted(jobs=1)
+    assert {each.id for each in store.jobs()} == {"old", "new"}
 
     later = Housekeeping(store, lambda: 0, lambda: 30, lambda: NOW + 7200, breath=0)
     assert later.round() == Deleted(jobs=1)
