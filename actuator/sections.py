@@ -198,6 +198,7 @@ class LimitsSection(Section):
         breaker_seconds: ... for so long.
         alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
         memory_reserve_mib: Left free on the target.
+        memory_overcommit: Memory promised to guests for each byte of the target, at most; null for no limit.
         cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.
     """
 
@@ -209,6 +210,7 @@ class LimitsSection(Section):
     breaker_seconds: Period = 3600
     alert_max_age_seconds: Period = 3600
     memory_reserve_mib: Annotated[int, Field(strict=True), _between(0, 16_777_216)] = 1024
+    memory_overcommit: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 100)] | None = 1.5
     cpu_overcommit: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 100)] | None = 4
 
 

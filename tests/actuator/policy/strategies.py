@@ -53,6 +53,7 @@ rules = st.builds(
     breaker_seconds=seconds,
     alert_max_age_seconds=st.just(3600.0) | seconds,
     memory_reserve_bytes=st.just(0) | sizes,
+    memory_overcommit=st.none() | st.floats(min_value=0.1, max_value=100),
     cpu_overcommit=st.none() | st.floats(min_value=0.1, max_value=100),
     restart_containers=st.booleans(),
     local_disks_max_bytes=st.none() | sizes,
