@@ -1,4 +1,4 @@
-"""The migration of a container as a task: shut down, moved, started again (PVE::LXC::Migrate)."""
+"""The migration of a container as a task: shut down, moved, started again (pve-container's src/PVE/LXC/Migrate.pm)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
-from deploy.lab.disks import local_disks, size_of
+from deploy.lab.disks import local_disks, missing_storages, size_of
 from deploy.lab.migration import duration
 from deploy.lab.task import TaskFailed
 
@@ -49,9 +49,13 @@ class ContainerMigrations:
         began = self._cluster.agenda.now
         if order.by_ha:
             task.say("task started by HA resource agent")
+        if guest.lock is not None:
+            self._abort(task, began, f"CT is locked ({guest.lock})")
         if guest.running and not order.restart:
             self._abort(task, began, "lxc live migration is currently not implemented")
         target = self._cluster.nodes[order.target]
+        for storage in missing_storages(self._cluster, guest, order.target):
+            self._abort(task, began, f"storage '{storage}' is not available on node '{order.target}'")
         if target.stage < Stage.API:
             self._abort(task, began, "Can't connect to destination address using public key")
         restart = guest.running

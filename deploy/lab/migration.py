@@ -9,6 +9,7 @@ from deploy.lab.agenda import Interrupted
 from deploy.lab.cluster import Stage
 from deploy.lab.disks import local_disks, size_of
 from deploy.lab.plan import GIB, MIB
+from deploy.lab.pve.releases import Change, knows
 from deploy.lab.task import TaskFailed
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Migrations:
         plan = self._cluster.plan
         target = self._cluster.nodes[order.target]
         began = self._cluster.agenda.now
-        if plan.version == "9.1" and guest.running and not order.conntrack:
+        if knows(plan.version, Change.CONNTRACK_STATE) and guest.running and not order.conntrack:
             task.log("conntrack state migration not supported or disabled, active connections might get dropped")
         yield plan.migration.prepare
         if target.stage < Stage.API or mishap == "abort":

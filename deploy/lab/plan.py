@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MIB = 1024**2
 GIB = 1024**3
 
-PveVersion = Literal["7.2", "8.2.5", "9.1"]
+PveVersion = Literal["7.2", "7.4", "8.2.5", "9.1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class GuestPlan:
         replicas: Nodes that it is replicated to.
         apart_from: Guests that an HA rule keeps it apart from.
         together_with: Guests that an HA rule keeps with it.
+        auto_rebalance: Whether HA's own balancing may move it; None when nobody said so, and then it may.
     """
 
     vmid: int
@@ -98,6 +99,7 @@ class GuestPlan:
     replicas: tuple[str, ...] = ()
     apart_from: tuple[int, ...] = ()
     together_with: tuple[int, ...] = ()
+    auto_rebalance: bool | None = None
 
     @property
     def sid(self) -> str:
@@ -116,6 +118,8 @@ class StoragePlan:
         nodes: Where it is configured; None means everywhere.
         works: Whether nodes manage to activate it.
         reports: Whether its statistics reach the cluster.
+        total_bytes: What it holds, on each node if it is not shared.
+        used_bytes: Of that.
     """
 
     name: str
@@ -124,6 +128,8 @@ class StoragePlan:
     nodes: frozenset[str] | None = None
     works: bool = True
     reports: bool = True
+    total_bytes: int = 500 * GIB
+    used_bytes: int = 10 * GIB
 
     def on(self, node: str) -> bool:
         """Return whether it is configured for ``node``."""

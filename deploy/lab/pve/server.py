@@ -17,6 +17,7 @@ from deploy.lab.pve import access, schema, validation
 from deploy.lab.pve.call import Call, Page, World
 from deploy.lab.pve.calls import CALLS
 from deploy.lab.pve.refusal import Refusal, bad_parameters, died
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     import ssl
@@ -158,8 +159,8 @@ class NodeServer:
         if refusal.status == web.HTTPUnauthorized.status_code or refusal.status >= 595:  # noqa: PLR2004 - AnyEvent's
             return web.Response(status=refusal.status, reason=refusal.reason)
         body: dict[str, object] = {"data": None}
-        # Since libpve-http-server-perl 5.2.0; before, only the reason phrase says it.
-        if self._world.cluster.plan.version == "9.1":
+        # Before, only the reason phrase says it.
+        if knows(self._world.cluster.plan.version, Change.MESSAGE_IN_BODY):
             body["message"] = refusal.message
         if refusal.errors:
             body["errors"] = dict(refusal.errors)

@@ -99,7 +99,7 @@ def test_power_chooses_the_target(tmp_path: Path) -> None:
         assert (moved.state, moved.target) == (JobState.SUCCEEDED, "pve")
 
 
-@pytest.mark.parametrize(("version", "sent"), [("7.2", None), ("8.2.5", None), ("9.1", "1")])
+@pytest.mark.parametrize(("version", "sent"), [("7.4", None), ("8.2.5", None), ("9.1", "1")])
 def test_only_what_the_version_knows_is_sent(tmp_path: Path, version: str, sent: str | None) -> None:
     """The same move on each release; connection tracking goes along only where the parameter is no error."""
     plan = replace(awake(with_guest()), version=version)  # type: ignore[arg-type]  # a PveVersion

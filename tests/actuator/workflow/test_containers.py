@@ -26,7 +26,7 @@ def container(**changes: object) -> Plan:
     return awake(with_guest(kind="lxc", disks={"rootfs": "shared:subvol-100-disk-0,size=8G"}, **changes))
 
 
-@pytest.mark.parametrize("version", ["7.2", "8.2.5", "9.1"])
+@pytest.mark.parametrize("version", ["7.4", "8.2.5", "9.1"])
 def test_a_container_moves_by_a_restart(tmp_path: Path, version: str) -> None:
     """On every release, with or without preconditions for containers; its downtime is that of the whole move."""
     with Bench(tmp_path, replace(container(), version=version), rules=ALLOWED) as bench:  # type: ignore[arg-type]

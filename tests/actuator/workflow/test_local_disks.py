@@ -24,7 +24,7 @@ ALLOWED = replace(RULES, local_disks_max_bytes=8 * GIB)
 SMALL = {"scsi0": "local:100/vm-100-disk-0.raw,size=4G", "scsi1": "shared:vm-100-disk-1,size=500G"}
 
 
-@pytest.mark.parametrize("version", ["7.2", "9.1"])
+@pytest.mark.parametrize("version", ["7.4", "9.1"])
 def test_what_is_within_the_cap_is_copied(tmp_path: Path, version: str) -> None:
     """The disk goes along because it was allowed to; its progress is told before that of the memory."""
     plan = replace(awake(with_guest(disks=SMALL)), version=version)  # type: ignore[arg-type]  # a PveVersion
