@@ -7,6 +7,7 @@ Every request is valid from PVE 7.2 to 9.1, but for what a caller asks for that 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from actuator.adapters import ha_shapes, shapes
@@ -98,9 +99,16 @@ class Proxmox:
         return _shaped("the HA status", lambda: ha_shapes.ha_status_of(answer))
 
     def cluster_options(self) -> ClusterOptions:
-        """The cluster's options, as far as they matter here (``GET /cluster/options``)."""
+        """The cluster's options, as far as they matter here (``GET /cluster/options``).
+
+        When HA balances by itself, the services that it leaves alone are asked for too (``GET /cluster/ha/resources``).
+        """
         answer = self._endpoints.get("cluster", "options")
-        return _shaped("the cluster's options", lambda: ha_shapes.cluster_options_of(answer))
+        options = _shaped("the cluster's options", lambda: ha_shapes.cluster_options_of(answer))
+        if not options.ha_rebalancing:
+            return options
+        resources = self._endpoints.get("cluster", "ha", "resources")
+        return replace(options, ha_settled=_shaped("HA's resources", lambda: ha_shapes.settled_of(resources)))
 
     def storages(self, node: str) -> list[Storage]:
         """The enabled storages of a node, as it sees them (``GET /nodes/{node}/storage``).

@@ -27,11 +27,13 @@ class Storage:
         name: Its id.
         active: Whether that node can use it now.
         shared: Whether all nodes see the same content; None when not told.
+        free_bytes: What is left on it; None when not told, as while it is not active.
     """
 
     name: str
     active: bool
     shared: bool | None = None
+    free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +193,12 @@ def replica_targets_of(jobs: object, vmid: int) -> frozenset[str]:
 
 def _storage(entry: Mapping[str, Any]) -> Storage:
     shared = fields.number(entry, "shared")
+    active = bool(fields.number(entry, "active"))
     return Storage(
         fields.text(entry, "storage"),
-        active=bool(fields.number(entry, "active")),
+        active=active,
         shared=None if shared is None else bool(shared),
+        free_bytes=fields.whole(entry, "avail") if active else None,  # one that is not active says 0
     )
 
 

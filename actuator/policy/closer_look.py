@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actuator.policy import local_disks, machines
@@ -11,6 +11,8 @@ from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from actuator.policy.cluster import Guest, Node, Preconditions, Volume
     from actuator.policy.ha import ClusterOptions, HaStatus
     from actuator.policy.machines import Machine
@@ -32,6 +34,8 @@ class CloserLook:
         idle_storages: Storages of the guest that the target has and cannot use now.
         local_volumes: Of a container, which preconditions say nothing of: volumes that the source alone holds.
         unseen_storages: Storages of a container of which the token may not know whether they are shared.
+        bound_by: Keys of a container's configuration that use the source itself.
+        free_bytes: Storage of the target -> what is left on it, as far as told; empty when nothing is to be copied.
     """
 
     preconditions: Preconditions | None = None
@@ -45,18 +49,23 @@ class CloserLook:
     local_volumes: tuple[Volume, ...] = ()
     unseen_storages: tuple[str, ...] = ()
     bound_by: tuple[str, ...] = ()
+    free_bytes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def copied(self) -> tuple[Volume, ...]:
+        """What the source alone holds, and a move would copy."""
+        return (() if self.preconditions is None else self.preconditions.local_disks) + self.local_volumes
 
 
 def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest where it is, whatever the target."""
     told = look.preconditions
-    volumes = (() if told is None else told.local_disks) + look.local_volumes
     return (
         ha_refusal(guest, look.ha, look.options, rules)
         or (None if told is None else _tied(guest, told))
         or _bound(guest, look.bound_by)
         or _unseen(guest, look.unseen_storages)
-        or local_disks.refusal(guest, volumes, rules)
+        or local_disks.refusal(guest, look.copied, rules)
     )
 
 
@@ -66,6 +75,7 @@ def target_obstacle(guest: Guest, target: Node, look: CloserLook) -> Refusal | N
         _kept_apart(guest, target, look.preconditions)
         or _not_its_replica(guest, target, look.replicas)
         or _idle(guest, target, look.idle_storages)
+        or _full(guest, target, look)
         or _unfit(guest, look)
     )
 
@@ -139,10 +149,11 @@ def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None)
 def _not_its_replica(guest: Guest, target: Node, replicas: frozenset[str]) -> Refusal | None:
     if not replicas or target.name in replicas:
         return None
+    why = "would be copied whole to any other node" if guest.container else "is moved nowhere else by Proxmox"
     return Refusal(
         Reason.GUEST_REPLICATED_ELSEWHERE,
-        f"Guest {guest.vmid} is replicated to {', '.join(sorted(replicas))}, and Proxmox moves it nowhere else: name "
-        f"that as the target, or add a replication job to {target.name}.",
+        f"Guest {guest.vmid} is replicated to {', '.join(sorted(replicas))} and {why}: name that as the target, or add "
+        f"a replication job to {target.name}.",
     )
 
 
@@ -154,6 +165,12 @@ def _idle(guest: Guest, target: Node, storages: tuple[str, ...]) -> Refusal | No
         f"Node {target.name} cannot use {', '.join(storages)} now, where disks of guest {guest.vmid} lie: look at "
         f"`pvesm status` there.",
     )
+
+
+def _full(guest: Guest, target: Node, look: CloserLook) -> Refusal | None:
+    if target.name in look.replicas:  # which has all but the newest changes
+        return None
+    return local_disks.no_space(guest, target.name, look.copied, look.free_bytes)
 
 
 def _unfit(guest: Guest, look: CloserLook) -> Refusal | None:

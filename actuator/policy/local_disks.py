@@ -1,17 +1,19 @@
 """Disks that lie on the source alone: copying them takes hours and power, so only what the operator allows is copied.
 
-HA copies them unasked (it always says ``with-local-disks=1``); so the cap counts for guests under HA as well.
+HA copies them unasked (it always says ``with-local-disks=1``); so the cap counts for guests under HA as well. A copy
+goes to the storage of the same name on the target, and fails there, hours later, when that is full.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from actuator.policy.cluster import Guest, Volume
     from actuator.policy.rules import Rules
@@ -51,6 +53,31 @@ def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | No
         f"The volumes of guest {guest.vmid} that only {guest.node} holds ({names}) come to {size / _GIB:.1f} GiB, more "
         f"than guests.local_disks_max_gib ({cap / _GIB:g}) lets be copied: move them to shared storage."
     )
+
+
+def no_space(guest: Guest, target: str, disks: Sequence[Volume], free_bytes: Mapping[str, int]) -> Refusal | None:
+    """Why these disks do not fit on a target.
+
+    A disk counts with its whole size: on thin storage its copy may come to less, but may grow to that.
+
+    Args:
+        guest: Whose they are.
+        target: Where they would be copied to.
+        disks: Those that would be copied.
+        free_bytes: Storage of the target -> what is left on it, as far as told; an unknown figure refuses nothing.
+    """
+    needed: Counter[str] = Counter()
+    for disk in disks:
+        needed[disk.storage] += 0 if disk.cdrom else disk.size_bytes or 0
+    for storage, size in sorted(needed.items()):
+        if storage in free_bytes and size > free_bytes[storage]:
+            return Refusal(
+                Reason.TARGET_STORAGE_FULL,
+                f"Storage {storage} of node {target} has {free_bytes[storage] / _GIB:.1f} GiB left, but the volumes of "
+                f"guest {guest.vmid} that would be copied to it come to {size / _GIB:.1f} GiB: free some there, move "
+                f"them to shared storage, or name another target.",
+            )
+    return None
 
 
 def _stays(message: str) -> Refusal:

@@ -200,8 +200,12 @@ looks = st.just(CloserLook()) | st.builds(
             st.builds(HaService, names, st.sampled_from(["started", "error"])),
         ),
     ),
-    options=st.none() | st.builds(ClusterOptions, ha_rebalancing=st.booleans()),
+    options=st.none()
+    | st.builds(
+        ClusterOptions, ha_rebalancing=st.booleans(), ha_settled=st.frozensets(st.sampled_from(["vm:100", "ct:101"]))
+    ),
     replicas=st.just(frozenset()) | st.frozensets(names),
+    free_bytes=st.dictionaries(st.sampled_from(["local", "shared"]), sizes),
     cpu_type=st.sampled_from([None, "host", "kvm64", "EPYC"]),
     source=st.none() | _machines,
     target=st.none() | _machines,

@@ -12,7 +12,7 @@ from actuator.errors import LeadershipLost
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
 from deploy.lab.faults import Answer, Hang
-from deploy.lab.plan import TokenPlan
+from deploy.lab.plan import StoragePlan, TokenPlan
 from tests.actuator.workflow.bench import RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
@@ -52,6 +52,21 @@ def test_what_is_not_is_left(tmp_path: Path, disk: str, words: str, *, ha: bool)
 
         assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_HAS_LOCAL_DISKS)
         assert words in job.message
+        assert bench.sent("POST", "/migrate") == []
+
+
+@pytest.mark.parametrize("kind", ["qemu", "lxc"])
+def test_a_target_without_the_space_is_told_before_anything_is_copied(tmp_path: Path, kind: str) -> None:
+    """A copy that runs out of space does so after hours: what is left and what it would take are told first."""
+    disks = {"rootfs" if kind == "lxc" else "scsi0": "big:vm-100-disk-0,size=4G"}
+    full = StoragePlan("big", "lvmthin", shared=False, total_bytes=500 * GIB, used_bytes=497 * GIB)
+    plan = awake(with_guest(disks=disks, kind=kind))
+    rules = replace(ALLOWED, restart_containers=True)
+    with Bench(tmp_path, replace(plan, storages=(full,)), rules=rules) as bench:
+        job = bench.run(bench.order())
+
+        assert (job.state, job.reason) == (JobState.SKIPPED, Reason.TARGET_STORAGE_FULL)
+        assert "Storage big of node pve has 3.0 GiB left" in job.message
         assert bench.sent("POST", "/migrate") == []
 
 
