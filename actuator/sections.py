@@ -146,7 +146,8 @@ class ProxmoxSection(Section):
     @field_validator("token_id")
     @classmethod
     def _token_id(cls, text: str) -> str:
-        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![^\s@!=]+", text):
+        # Proxmox takes no name of one character apart from its user (PVE/AccessControl.pm, token_subid_regex).
+        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![A-Za-z][A-Za-z0-9._-]+", text):
             raise ValueError("expected user@realm!name, such as 'wattshift@pve!actuator', without the secret")
         return text
 

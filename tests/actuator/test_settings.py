@@ -138,6 +138,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["proxmox"].update(hosts=["https://pve"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(hosts=["pve:99999"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(token_id="root"), "proxmox.token_id: expected user@realm!name", ""),
+        (lambda keys: keys["proxmox"].update(token_id="root@pam!t"), "proxmox.token_id: expected user@realm!name", ""),
         (lambda keys: keys["proxmox"].update(ca_file="none"), "proxmox.ca_file: expected a PEM file", "pve-root-ca"),
         (lambda keys: keys["proxmox"].update(ca_file="proxmox-token"), "proxmox.ca_file: expected a PEM file", ""),
         (lambda keys: keys["proxmox"].update(verify="nope"), "proxmox.verify", "valid boolean"),

@@ -48,7 +48,7 @@ def test_what_each_release_tells(
 
 def test_what_lies_between_two_that_agree_is_as_they_are() -> None:
     """7.4 has no parameter that neither 7.2 nor 8.2 has, and each that both have."""
-    older, between, newer = (document(version) for version in ("7.2", "7.4", "8.2.5"))  # type: ignore[arg-type]  # PveVersions
+    older, between, newer = (document(version) for version in ("7.2", "7.4", "8.2.5"))
 
     assert set(older) == set(between) == set(newer)
     for key, method in between.items():
