@@ -135,6 +135,12 @@ def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None)
             f"An HA affinity rule keeps guest {vmid} apart from {', '.join(blockers)} on {name}: change that rule, or "
             f"name another target.",
         )
+    if name in preconditions.ha_forbidden:
+        return Refusal(
+            Reason.HA_AFFINITY,
+            f"An HA rule about nodes does not let guest {vmid} stay on {name}, or would take it back from there: "
+            f"change that rule or the guest's failback, or name another target.",
+        )
     obstacles = preconditions.obstacles.get(name, ())
     allowed = preconditions.allowed_nodes is None or name in preconditions.allowed_nodes
     if allowed and not obstacles:

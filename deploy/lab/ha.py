@@ -57,10 +57,19 @@ class HighAvailability:
             return "unknown"
         return "maintenance" if node.plan.maintenance else "online"
 
-    def blockers(self, guest: Guest, node: str) -> list[str]:
-        """Return the services on a node that a rule keeps the guest apart from."""
-        rules = guest.plan.apart_from if guest.plan.ha and self._has_rules else ()
-        return sorted(other.plan.sid for other in self.managed if other.vmid in rules and other.node == node)
+    def blockers(self, guest: Guest, node: str) -> list[dict[str, str]]:
+        """Return what rules have against the guest on a node, as PVE/HA/Helpers.pm tells it.
+
+        Of a node that is off nothing is told; a rule about nodes comes with the guest's own service.
+        """
+        if not (guest.plan.ha and self._has_rules and self._cluster.nodes[node].online):
+            return []
+        bound = guest.plan.bound_to
+        own = [{"sid": guest.plan.sid, "cause": "node-affinity"}] if bound and node not in bound else []
+        apart = sorted(
+            other.plan.sid for other in self.managed if other.vmid in guest.plan.apart_from and other.node == node
+        )
+        return own + [{"sid": sid, "cause": "resource-affinity"} for sid in apart]
 
     def dependents(self, guest: Guest) -> list[str]:
         """Return the services that a rule lets move along with the guest."""

@@ -77,6 +77,7 @@ class GuestPlan:
         replicas: Nodes that it is replicated to.
         apart_from: Guests that an HA rule keeps it apart from.
         together_with: Guests that an HA rule keeps with it.
+        bound_to: Nodes that an HA rule binds it to; empty when none does.
         auto_rebalance: Whether HA's own balancing may move it; None when nobody said so, and then it may.
     """
 
@@ -99,6 +100,7 @@ class GuestPlan:
     replicas: tuple[str, ...] = ()
     apart_from: tuple[int, ...] = ()
     together_with: tuple[int, ...] = ()
+    bound_to: tuple[str, ...] = ()
     auto_rebalance: bool | None = None
 
     @property

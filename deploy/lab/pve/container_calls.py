@@ -56,9 +56,7 @@ def preconditions(call: Call) -> dict[str, object]:
     others = {name: call.world.ha.blockers(guest, name) for name in call.cluster.nodes if name != call.local.name}
     answer["allowed-nodes"] = sorted(name for name, blockers in others.items() if not blockers)
     answer["not-allowed-nodes"] = {
-        name: {"blocking-ha-resources": [{"sid": sid, "cause": "resource-affinity"} for sid in blockers]}
-        for name, blockers in others.items()
-        if blockers
+        name: {"blocking-ha-resources": blockers} for name, blockers in others.items() if blockers
     }
     if guest.plan.ha:
         answer["dependent-ha-resources"] = call.world.ha.dependents(guest)

@@ -85,7 +85,7 @@ def _obstacles(call: Call, guest: Guest, node: str) -> dict[str, object]:
     if missing := missing_storages(call.cluster, guest, node):
         found["unavailable_storages"] = missing
     if blockers := call.world.ha.blockers(guest, node):
-        found["blocking-ha-resources"] = [{"sid": sid, "cause": "resource-affinity"} for sid in blockers]
+        found["blocking-ha-resources"] = blockers
     return found
 
 

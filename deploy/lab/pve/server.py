@@ -41,6 +41,7 @@ class Received:
         parameters: From query and body together, as sent.
         token: ``user@realm!name`` as claimed; None without one.
         at: Lab time.
+        headers: The names of its headers, in lower case.
     """
 
     node: str
@@ -49,6 +50,7 @@ class Received:
     parameters: dict[str, Any]
     token: str | None
     at: float
+    headers: frozenset[str] = frozenset()
 
 
 class NodeServer:
@@ -109,6 +111,7 @@ class NodeServer:
                 parameters=parameters,
                 token=_claimed(header),
                 at=self._world.cluster.agenda.now,
+                headers=frozenset(name.lower() for name in request.headers),
             )
         )
 

@@ -118,7 +118,28 @@ def test_preconditions_with_obstacles() -> None:
 
     assert preconditions.obstacles == {"a": ("unavailable storages: fast",)}
     assert preconditions.ha_blockers == {"a": ("vm:101",)}
+    assert preconditions.ha_forbidden == frozenset()
     assert preconditions.local_disks == (Volume("local:100/vm-100-disk-0.raw"),)
+
+
+def test_a_rule_about_nodes_is_told_with_the_guests_own_service() -> None:
+    """It keeps the guest from a node, and not apart from itself (PVE 9.1.11)."""
+    own = {"sid": "vm:100", "cause": "node-affinity"}
+    other = {"sid": "vm:101", "cause": "resource-affinity"}
+    preconditions = preconditions_of(
+        {
+            "running": 1,
+            "allowed_nodes": [],
+            "not_allowed_nodes": {
+                "a": {"blocking-ha-resources": [own]},
+                "b": {"blocking-ha-resources": [other, own]},
+                "c": {"blocking-ha-resources": [other]},
+            },
+        }
+    )
+
+    assert preconditions.ha_forbidden == {"a", "b"}
+    assert preconditions.ha_blockers == {"b": ("vm:101",), "c": ("vm:101",)}
 
 
 def test_preconditions_before_pve_8_4() -> None:

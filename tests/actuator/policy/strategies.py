@@ -167,6 +167,7 @@ preconditions = st.just(Preconditions(running=True, allowed_nodes=None)) | st.bu
     local_disks=st.lists(_local_disks, max_size=2).map(tuple),
     local_resources=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     ha_blockers=st.dictionaries(names, st.just(("vm:101",))),
+    ha_forbidden=st.frozensets(names),
     ha_dependents=st.just(()) | st.just(("vm:102",)),
 )
 

@@ -199,6 +199,7 @@ def test_the_last_look_always_decides(guest: Guest, target: Node, look: CloserLo
     assert not told.ha_dependents
     assert not told.obstacles.get(target.name)
     assert not told.ha_blockers.get(target.name)
+    assert target.name not in told.ha_forbidden
     assert told.allowed_nodes is None or target.name in told.allowed_nodes
     if told.local_disks:
         assert rules.local_disks_max_bytes is not None

@@ -139,13 +139,17 @@ def test_a_guest_that_rebalancing_leaves_alone_may_move(tmp_path: Path, reason: 
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [({"apart_from": (101,)}, "apart from vm:101 on pve"), ({"together_with": (101,)}, "would move vm:101 along")],
-    ids=["kept apart", "kept together"],
+    [
+        ({"apart_from": (101,)}, "apart from vm:101 on pve"),
+        ({"together_with": (101,)}, "would move vm:101 along"),
+        ({"bound_to": ("pve2",)}, "does not let guest 100 stay on pve"),
+    ],
+    ids=["kept apart", "kept together", "bound to a node"],
 )
 def test_affinity_is_named(tmp_path: Path, rule: dict[str, object], words: str) -> None:
     """HA takes the request and drops it, or moves more than it was asked to: neither is asked for."""
     plan = awake(with_guest(ha=True, **rule))
-    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=())
+    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=(), bound_to=())
     with Bench(tmp_path, replace(plan, guests=(*plan.guests, other))) as bench:
         job = bench.run(bench.order())
 

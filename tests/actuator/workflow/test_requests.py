@@ -108,10 +108,12 @@ def test_every_version_understands_every_request(tmp_path: Path, version: PveVer
 
 
 def test_nothing_is_ever_forced(tmp_path: Path) -> None:
-    """No request carries what only root may, what breaks locks, copies disks, or is too new for some version."""
+    """No request carries what only root may, what breaks locks, copies disks, or is too new; nor a cookie."""
     sent = everything_sent(tmp_path, "9.1")
 
     assert [request for request in sent if _NEVER & set(request.parameters)] == []
+    assert all("authorization" in request.headers for request in sent)
+    assert not any({"cookie", "csrfpreventiontoken"} & request.headers for request in sent)
     changes = {request.path for request in sent if request.method != "GET"}
     assert changes == {"/nodes/pve2/qemu/100/migrate"}  # HA's own call would need more privileges
 
