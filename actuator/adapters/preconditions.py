@@ -71,4 +71,9 @@ def _sids(items: Iterable[object]) -> list[str]:
 
 
 def _local_disk(disk: Mapping[str, Any]) -> Volume:
-    return Volume(fields.text(disk, "volid"), fields.size(disk.get("size")), cdrom=bool(fields.number(disk, "cdrom")))
+    return Volume(
+        fields.text(disk, "volid"),
+        fields.size(disk.get("size")),
+        cdrom=bool(fields.number(disk, "cdrom")),
+        replicate=bool(fields.number(disk, "replicate")),
+    )

@@ -78,10 +78,10 @@ class Proxmox:
         """The storages on which a guest's disks lie, from its configuration."""
         return self.guest_config(node, vmid, kind).storages
 
-    def replica_targets(self, node: str, vmid: int) -> frozenset[str]:
-        """The nodes that a guest is replicated to (``GET /nodes/{node}/replication``); empty when it is not."""
+    def replicas(self, node: str, vmid: int) -> Mapping[str, bool]:
+        """The nodes that a guest is replicated to, and whether each has a copy (``GET /nodes/{node}/replication``)."""
         answer = self._endpoints.get("nodes", node, "replication", slow=True, guest=vmid)
-        return _shaped("replication jobs", lambda: shapes.replica_targets_of(answer, vmid))
+        return _shaped("replication jobs", lambda: shapes.replicas_of(answer, vmid))
 
     def version(self, node: str) -> Version | None:
         """The version that a node runs (``GET /nodes/{node}/version``); None when it is in an unknown form."""

@@ -148,7 +148,7 @@ def guest_config_of(config: object) -> GuestConfig:
     return GuestConfig(
         tuple(disk for disk in disks if disk is not None),
         _cpu_type(told.get("cpu")),
-        tuple(disk for disk in unused if disk is not None),
+        tuple(replace(disk, replicate=False) for disk in unused if disk is not None),  # which no job takes along
         tuple(_bound_by(told)),
     )
 
@@ -181,14 +181,16 @@ def cpu_model_of(status: object) -> str | None:
     return " ".join(str(model).split()) or None if model is not None else None
 
 
-def replica_targets_of(jobs: object, vmid: int) -> frozenset[str]:
-    """The nodes that a guest is replicated to, from ``GET /nodes/{node}/replication``.
+def replicas_of(jobs: object, vmid: int) -> dict[str, bool]:
+    """The nodes that a guest is replicated to, from ``GET /nodes/{node}/replication``, and whether each has a copy.
+
+    A job that never got through has none; one that failed lately, or was disabled, has an older one.
 
     Raises:
         UnexpectedShape: The answer has another shape.
     """
     own = (job for job in fields.entries(jobs) if fields.whole(job, "guest") == vmid)
-    return frozenset(fields.text(job, "target") for job in own)
+    return {fields.text(job, "target"): bool(fields.number(job, "last_sync")) for job in own}
 
 
 def _storage(entry: Mapping[str, Any]) -> Storage:
@@ -208,7 +210,12 @@ def _disk(value: str) -> Volume | None:
     if ":" not in volume or volume.startswith("/"):
         return None
     sizes = (option.removeprefix("size=") for option in options if option.startswith("size="))
-    return Volume(volume, fields.size(next(sizes, None)), cdrom="media=cdrom" in options)
+    return Volume(
+        volume,
+        fields.size(next(sizes, None)),
+        cdrom="media=cdrom" in options,
+        replicate="replicate=0" not in options,
+    )
 
 
 def _cpu_type(value: object) -> str | None:

@@ -27,7 +27,7 @@ class CloserLook:
         preconditions: None without quorum, and for containers before PVE 9.
         ha: For a guest under HA.
         options: For a guest under HA.
-        replicas: Nodes that the guest is replicated to; empty when it is not.
+        replicas: Node that the guest is replicated to -> whether it has a copy; empty when it is not.
         cpu_type: Of a virtual machine.
         source: Its machine now.
         target: The one it is to run on.
@@ -41,7 +41,7 @@ class CloserLook:
     preconditions: Preconditions | None = None
     ha: HaStatus | None = None
     options: ClusterOptions | None = None
-    replicas: frozenset[str] = frozenset()
+    replicas: Mapping[str, bool] = field(default_factory=dict)
     cpu_type: str | None = None
     source: Machine | None = None
     target: Machine | None = None
@@ -56,6 +56,10 @@ class CloserLook:
         """What the source alone holds, and a move would copy."""
         return (() if self.preconditions is None else self.preconditions.local_disks) + self.local_volumes
 
+    def copied_whole(self, target: str) -> tuple[Volume, ...]:
+        """... and of it, what the target has no copy of."""
+        return local_disks.copied_whole(self.copied, replicated=self.replicas.get(target, False))
+
 
 def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest where it is, whatever the target."""
@@ -65,17 +69,18 @@ def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | No
         or (None if told is None else _tied(guest, told))
         or _bound(guest, look.bound_by)
         or _unseen(guest, look.unseen_storages)
-        or local_disks.refusal(guest, look.copied, rules)
+        or (None if look.replicas else local_disks.refusal(guest, look.copied, rules))
     )
 
 
-def target_obstacle(guest: Guest, target: Node, look: CloserLook) -> Refusal | None:
+def target_obstacle(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest from this target."""
     return (
         _kept_apart(guest, target, look.preconditions)
         or _not_its_replica(guest, target, look.replicas)
         or _idle(guest, target, look.idle_storages)
-        or _full(guest, target, look)
+        or local_disks.refusal(guest, look.copied, rules, replicated=look.replicas.get(target.name, False))
+        or local_disks.no_space(guest, target.name, look.copied_whole(target.name), look.free_bytes)
         or _unfit(guest, look)
     )
 
@@ -83,7 +88,9 @@ def target_obstacle(guest: Guest, target: Node, look: CloserLook) -> Refusal | N
 def last_obstacle(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> Refusal | None:
     """What is in the way right before the migration is asked for: all of it, and HA's view of the target."""
     return (
-        guest_obstacle(guest, look, rules) or target_obstacle(guest, target, look) or ha_target_refusal(guest, target)
+        guest_obstacle(guest, look, rules)
+        or target_obstacle(guest, target, look, rules)
+        or ha_target_refusal(guest, target)
     )
 
 
@@ -152,7 +159,7 @@ def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None)
     )
 
 
-def _not_its_replica(guest: Guest, target: Node, replicas: frozenset[str]) -> Refusal | None:
+def _not_its_replica(guest: Guest, target: Node, replicas: Mapping[str, bool]) -> Refusal | None:
     if not replicas or target.name in replicas:
         return None
     why = "would be copied whole to any other node" if guest.container else "is moved nowhere else by Proxmox"
@@ -171,12 +178,6 @@ def _idle(guest: Guest, target: Node, storages: tuple[str, ...]) -> Refusal | No
         f"Node {target.name} cannot use {', '.join(storages)} now, where disks of guest {guest.vmid} lie: look at "
         f"`pvesm status` there.",
     )
-
-
-def _full(guest: Guest, target: Node, look: CloserLook) -> Refusal | None:
-    if target.name in look.replicas:  # which has all but the newest changes
-        return None
-    return local_disks.no_space(guest, target.name, look.copied, look.free_bytes)
 
 
 def _unfit(guest: Guest, look: CloserLook) -> Refusal | None:

@@ -95,11 +95,13 @@ class Volume:
         volume: Its volume id, ``storage:name``.
         size_bytes: None when Proxmox does not tell.
         cdrom: Whether it is an image in a drive, which Proxmox never copies.
+        replicate: Whether a replication job of its guest takes it along.
     """
 
     volume: str
     size_bytes: int | None = None
     cdrom: bool = False
+    replicate: bool = False
 
     @property
     def storage(self) -> str:

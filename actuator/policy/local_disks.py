@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 _GIB = 1024**3
 
 
-def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | None:
-    """Why a guest with these local disks stays."""
+def copied_whole(disks: Sequence[Volume], *, replicated: bool) -> tuple[Volume, ...]:
+    """Those of the disks that go over whole: to a node with a replica, what changed since then is all that goes."""
+    return tuple(disk for disk in disks if not (replicated and disk.replicate))
+
+
+def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules, *, replicated: bool = False) -> Refusal | None:
+    """Why a guest with these local disks stays.
+
+    Args:
+        guest: Whose they are.
+        disks: All that the source alone holds.
+        rules: What may be done.
+        replicated: The target has a replica: leave to copy is needed all the same, but what it has does not count.
+    """
     if not disks:
         return None
     cap = rules.local_disks_max_bytes
@@ -39,16 +51,18 @@ def refusal(guest: Guest, disks: Sequence[Volume], rules: Rules) -> Refusal | No
             f"Guest {guest.vmid} has an image in a drive that only {guest.node} holds ({', '.join(images)}), which "
             f"Proxmox never copies: take it out of the drive."
         )
-    unknown = [disk.volume for disk in disks if disk.size_bytes is None and not disk.cdrom]
+    whole = copied_whole(disks, replicated=replicated)
+    unknown = [disk.volume for disk in whole if disk.size_bytes is None and not disk.cdrom]
     if unknown:
         rescan = "pct rescan" if guest.container else "qm disk rescan"
         return _stays(
             f"Proxmox does not tell the size of {', '.join(unknown)}, which only {guest.node} holds, so it may be more "
             f"than guests.local_disks_max_gib allows: run '{rescan} --vmid {guest.vmid}' there."
         )
-    size = sum(disk.size_bytes or 0 for disk in disks)
+    size = sum(disk.size_bytes or 0 for disk in whole)
     if size <= cap:
         return None
+    names = ", ".join(disk.volume for disk in whole)
     return _stays(
         f"The volumes of guest {guest.vmid} that only {guest.node} holds ({names}) come to {size / _GIB:.1f} GiB, more "
         f"than guests.local_disks_max_gib ({cap / _GIB:g}) lets be copied: move them to shared storage."

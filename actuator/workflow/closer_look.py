@@ -60,7 +60,7 @@ def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> Close
     look = replace(
         look,
         preconditions=proxmox.preconditions(guest.node, guest.vmid, guest.kind),
-        replicas=proxmox.replica_targets(guest.node, guest.vmid),
+        replicas=proxmox.replicas(guest.node, guest.vmid),
     )
     if guest.container:
         return _at_volumes(guest, look, means)

@@ -95,7 +95,7 @@ def judge(order: Order, cluster: Cluster, history: History, means: Means, now: f
         closer = early_look(guest, target.name, cluster, means, chosen=order.target_node is None)
         if (refusal := guest_obstacle(guest, closer, means.rules)) is not None:
             findings[guest.vmid, None] = refusal
-        elif (refusal := target_obstacle(guest, target, closer)) is not None:
+        elif (refusal := target_obstacle(guest, target, closer, means.rules)) is not None:
             findings[guest.vmid, target.name] = refusal
         else:
             return _with_remark(decision, guest, closer)

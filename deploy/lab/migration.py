@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deploy.lab.agenda import Interrupted
 from deploy.lab.cluster import Stage
-from deploy.lab.disks import local_disks, size_of
+from deploy.lab.disks import has_copy, local_disks, size_of
 from deploy.lab.plan import GIB, MIB
 from deploy.lab.pve.releases import Change, knows
 from deploy.lab.task import TaskFailed
@@ -101,7 +101,8 @@ class Migrations:
         task.log(f"starting migration of VM {guest.vmid} to node '{order.target}' ({target.address})")
         try:
             for drive, _, options in disks:
-                yield from self._mirror(task, drive, size_of(options) or 0)
+                size = 0 if has_copy(guest, order.target, options) else size_of(options) or 0
+                yield from self._mirror(task, drive, size)
             if order.online:
                 yield from self._memory(task, guest, order, mishap)
             if mishap == "problems, moves":

@@ -75,6 +75,7 @@ class GuestPlan:
         kind: ``qemu`` or ``lxc``.
         cpu: The ``cpu`` of its configuration; None when that does not name one.
         replicas: Nodes that it is replicated to.
+        replicated: Whether that has ever got through.
         apart_from: Guests that an HA rule keeps it apart from.
         together_with: Guests that an HA rule keeps with it.
         bound_to: Nodes that an HA rule binds it to; empty when none does.
@@ -98,6 +99,7 @@ class GuestPlan:
     kind: Literal["qemu", "lxc"] = "qemu"
     cpu: str | None = None
     replicas: tuple[str, ...] = ()
+    replicated: bool = True
     apart_from: tuple[int, ...] = ()
     together_with: tuple[int, ...] = ()
     bound_to: tuple[str, ...] = ()

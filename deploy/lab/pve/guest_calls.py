@@ -91,7 +91,12 @@ def _obstacles(call: Call, guest: Guest, node: str) -> dict[str, object]:
 
 def _local_disks(call: Call, guest: Guest) -> list[dict[str, object]]:
     return [
-        {"volid": volume, "drivename": drive, "cdrom": int("media=cdrom" in options)}
+        {
+            "volid": volume,
+            "drivename": drive,
+            "cdrom": int("media=cdrom" in options),
+            "replicate": int("replicate=0" not in options),
+        }
         | ({} if (size := size_of(options)) is None else {"size": size})
         for drive, volume, options in local_disks(call.cluster, guest)
     ]

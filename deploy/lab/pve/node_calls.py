@@ -111,6 +111,7 @@ def replication(call: Call) -> list[dict[str, object]]:
             "target": target,
             "schedule": "*/15",
             "fail_count": 0,
+            "last_sync": int(call.cluster.agenda.now) if guest.plan.replicated else 0,
         }
         for guest in call.cluster.guests.values()
         if guest.node == call.local.name and wanted in {0, guest.vmid}

@@ -528,7 +528,7 @@ def test_what_another_node_answers_is_waited_for_longer_than_proxmox_waits(
         "/nodes/pve/qemu/100/migrate": lambda: proxmox.preconditions("pve", 100),
         "/nodes/pve/qemu/100/config": lambda: proxmox.guest_config("pve", 100),
         "/nodes/pve/storage": lambda: proxmox.storages("pve"),
-        "/nodes/pve/replication": lambda: proxmox.replica_targets("pve", 100),
+        "/nodes/pve/replication": lambda: proxmox.replicas("pve", 100),
         "/nodes/pve/version": lambda: proxmox.version("pve"),
         "/nodes/pve/status": lambda: proxmox.cpu_model("pve"),
         "/nodes/pve2/tasks": lambda: proxmox.migration_tasks("pve2", 100),

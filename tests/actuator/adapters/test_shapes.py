@@ -288,15 +288,27 @@ def test_the_storages_of_a_container() -> None:
 
 
 def test_replication_jobs() -> None:
-    """Only the guest's own jobs count, whatever else the node replicates."""
+    """Only the guest's own jobs count, whatever else the node replicates; one that never got through left no copy."""
     jobs = [
-        {"id": "100-0", "guest": 100, "target": "pve3", "type": "local"},
+        {"id": "100-0", "guest": 100, "target": "pve3", "type": "local", "last_sync": 0, "fail_count": 3},
+        {"id": "100-1", "guest": 100, "target": "pve5", "type": "local", "last_sync": 1795364289, "disable": 1},
         {"id": "101-0", "guest": "101", "target": "pve4", "type": "local"},
     ]
 
-    assert shapes.replica_targets_of(jobs, 100) == {"pve3"}
-    assert shapes.replica_targets_of(jobs, 101) == {"pve4"}
-    assert shapes.replica_targets_of([], 100) == frozenset()
+    assert shapes.replicas_of(jobs, 100) == {"pve3": False, "pve5": True}
+    assert shapes.replicas_of(jobs, 101) == {"pve4": False}
+    assert shapes.replicas_of([], 100) == {}
+
+
+def test_disks_that_replication_takes_along() -> None:
+    """All but those that say no, and those that are not in use; the preconditions tell it by themselves."""
+    config = shapes.guest_config_of(
+        {"scsi0": "zfs:a,size=1G", "scsi1": "zfs:b,replicate=0,size=1G", "unused0": "zfs:c"},
+    )
+    told = preconditions_of({"running": 1, "local_disks": [{"volid": "zfs:a", "replicate": 1}, {"volid": "zfs:b"}]})
+
+    assert [disk.replicate for disk in (*config.disks, *config.unused)] == [True, False, False]
+    assert [disk.replicate for disk in told.local_disks] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ looks = st.just(CloserLook()) | st.builds(
     | st.builds(
         ClusterOptions, ha_rebalancing=st.booleans(), ha_settled=st.frozensets(st.sampled_from(["vm:100", "ct:101"]))
     ),
-    replicas=st.just(frozenset()) | st.frozensets(names),
+    replicas=st.dictionaries(names, st.booleans()),
     free_bytes=st.dictionaries(st.sampled_from(["local", "shared"]), sizes),
     cpu_type=st.sampled_from([None, "host", "kvm64", "EPYC"]),
     source=st.none() | _machines,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FREE = Preconditions(running=True, allowed_nodes=frozenset({"pve"}))
 UNDER_HA = replace(GUEST, ha_state="started")
 HA_IS_WELL = HaStatus("armed", {"vm:100": HaService("pve2", "started")})
-DISK = Volume("local:100/vm-100-disk-0.raw", 2 * GIB)
+DISK = Volume("local:100/vm-100-disk-0.raw", 2 * GIB, replicate=True)
 COPIES = rules(local_disks_max_bytes=2 * GIB)
 REBALANCING = ClusterOptions(ha_rebalancing=True)
 
@@ -57,7 +57,7 @@ REBALANCING = ClusterOptions(ha_rebalancing=True)
         (
             GUEST,
             AWAKE,
-            CloserLook(FREE, replicas=frozenset({"pve3"})),
+            CloserLook(FREE, replicas={"pve3": True}),
             Reason.GUEST_REPLICATED_ELSEWHERE,
             "replicated to pve3 and is moved nowhere else by Proxmox",
         ),
@@ -72,7 +72,7 @@ REBALANCING = ClusterOptions(ha_rebalancing=True)
         (
             replace(GUEST, kind="lxc"),
             AWAKE,
-            CloserLook(replicas=frozenset({"pve3"})),
+            CloserLook(replicas={"pve3": True}),
             Reason.GUEST_REPLICATED_ELSEWHERE,
             "would be copied whole to any other node",
         ),
@@ -103,10 +103,10 @@ def test_what_is_in_the_way_has_its_own_name(
         (UNDER_HA, CloserLook(FREE, ha=HaStatus("standby"))),
         (UNDER_HA, CloserLook(options=replace(REBALANCING, ha_settled=frozenset({"vm:100"})))),
         (replace(GUEST, ha_state="ignored"), CloserLook(ha=HaStatus("disarmed"), options=REBALANCING)),
-        (GUEST, CloserLook(FREE, replicas=frozenset({"pve", "pve3"}))),
+        (GUEST, CloserLook(FREE, replicas={"pve": True, "pve3": False})),
         (
             GUEST,
-            CloserLook(replace(FREE, local_disks=(DISK,)), replicas=frozenset({"pve"}), free_bytes={"local": 1}),
+            CloserLook(replace(FREE, local_disks=(DISK,)), replicas={"pve": True}, free_bytes={"local": 1}),
         ),
         (replace(GUEST, kind="lxc"), CloserLook(source=Machine("pve2", "A"), target=Machine("pve", "B"))),
     ],

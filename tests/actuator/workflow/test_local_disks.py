@@ -56,6 +56,25 @@ def test_what_is_not_is_left(tmp_path: Path, disk: str, words: str, *, ha: bool)
 
 
 @pytest.mark.parametrize("kind", ["qemu", "lxc"])
+@pytest.mark.parametrize(
+    ("options", "replicated", "goes"),
+    [("", True, True), ("", False, False), (",replicate=0", True, False)],
+    ids=["has a copy", "never got one", "not of this disk"],
+)
+def test_what_the_target_has_a_copy_of_is_not_counted(
+    tmp_path: Path, kind: str, options: str, *, replicated: bool, goes: bool
+) -> None:
+    """Only what changed since goes over: the cap is for what is copied whole."""
+    disks = {"rootfs" if kind == "lxc" else "scsi0": f"local:vm-100-disk-0,size=100G{options}"}
+    plan = awake(with_guest(disks=disks, kind=kind, replicas=("pve",), replicated=replicated))
+    with Bench(tmp_path, plan, rules=replace(ALLOWED, restart_containers=True)) as bench:
+        job = bench.run(bench.order())
+
+        assert job.state is (JobState.SUCCEEDED if goes else JobState.SKIPPED), job.message
+        assert goes or job.reason is Reason.GUEST_HAS_LOCAL_DISKS
+
+
+@pytest.mark.parametrize("kind", ["qemu", "lxc"])
 def test_a_target_without_the_space_is_told_before_anything_is_copied(tmp_path: Path, kind: str) -> None:
     """A copy that runs out of space does so after hours: what is left and what it would take are told first."""
     disks = {"rootfs" if kind == "lxc" else "scsi0": "big:vm-100-disk-0,size=4G"}
