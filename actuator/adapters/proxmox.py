@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from actuator.adapters import ha_shapes, shapes
+from actuator.adapters import guest_shapes, ha_shapes, shapes
 from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
 from actuator.adapters.fields import UnexpectedShape
 from actuator.adapters.preconditions import preconditions_of
@@ -21,7 +21,8 @@ from actuator.policy.versions import Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actuator.adapters.shapes import GuestConfig, Storage
+    from actuator.adapters.guest_shapes import GuestConfig
+    from actuator.adapters.shapes import Storage
     from actuator.policy.cluster import Cluster, Node, Preconditions
     from actuator.policy.ha import ClusterOptions, HaStatus
 
@@ -72,7 +73,7 @@ class Proxmox:
     def guest_config(self, node: str, vmid: int, kind: str = "qemu") -> GuestConfig:
         """What matters of a guest's configuration (``GET /nodes/{node}/{kind}/{vmid}/config``)."""
         answer = self._endpoints.get("nodes", node, kind, str(vmid), "config", slow=True)
-        return _shaped("a guest's configuration", lambda: shapes.guest_config_of(answer))
+        return _shaped("a guest's configuration", lambda: guest_shapes.guest_config_of(answer))
 
     def disk_storages(self, node: str, vmid: int, kind: str = "qemu") -> frozenset[str]:
         """The storages on which a guest's disks lie, from its configuration."""

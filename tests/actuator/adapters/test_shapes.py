@@ -9,6 +9,7 @@ import pytest
 
 from actuator.adapters import shapes
 from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.guest_shapes import guest_config_of
 from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import Task
 from actuator.policy.cluster import Guest, Node, Preconditions, Volume
@@ -207,8 +208,8 @@ def test_the_storages_of_a_guest() -> None:
         "scsihw": "virtio-scsi-pci",
     }
 
-    assert shapes.guest_config_of(recorded("qemu-config")).storages == {"shared"}
-    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
+    assert guest_config_of(recorded("qemu-config")).storages == {"shared"}
+    assert guest_config_of(config).storages == {"shared", "fast"}
 
 
 @pytest.mark.parametrize(
@@ -277,14 +278,14 @@ def test_the_size_of_a_local_disk(size: object, expected: int | None) -> None:
 )
 def test_the_processor_type_of_a_guest(cpu: dict[str, str], expected: str | None) -> None:
     """With and without its key, with flags, or left to Proxmox's default."""
-    assert shapes.guest_config_of(cpu).cpu_type == expected
+    assert guest_config_of(cpu).cpu_type == expected
 
 
 def test_the_storages_of_a_container() -> None:
     """A container's root and mount points count, its bind mounts do not."""
     config = {"rootfs": "shared:subvol-101-disk-0,size=8G", "mp0": "fast:vm-101-disk-1,mp=/data", "mp1": "/srv,mp=/srv"}
 
-    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
+    assert guest_config_of(config).storages == {"shared", "fast"}
 
 
 def test_replication_jobs() -> None:
@@ -302,7 +303,7 @@ def test_replication_jobs() -> None:
 
 def test_disks_that_replication_takes_along() -> None:
     """All but those that say no, and those that are not in use; the preconditions tell it by themselves."""
-    config = shapes.guest_config_of(
+    config = guest_config_of(
         {"scsi0": "zfs:a,size=1G", "scsi1": "zfs:b,replicate=0,size=1G", "unused0": "zfs:c"},
     )
     told = preconditions_of({"running": 1, "local_disks": [{"volid": "zfs:a", "replicate": 1}, {"volid": "zfs:b"}]})
