@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from actuator.adapters.shapes import Storage
     from actuator.policy.cluster import Cluster, Node, Preconditions
     from actuator.policy.ha import ClusterOptions, HaStatus
+    from actuator.policy.machines import Cpu
 
 __all__ = ["Proxmox", "ProxmoxAccess"]
 
@@ -89,10 +90,10 @@ class Proxmox:
         answer = self._endpoints.get("nodes", node, "version", slow=True)
         return _shaped("a version", lambda: Version.parse(shapes.version_of(answer)))
 
-    def cpu_model(self, node: str) -> str | None:
-        """A node's processor (``GET /nodes/{node}/status``); None when not told."""
+    def cpu(self, node: str) -> Cpu:
+        """A node's processor, as far as told (``GET /nodes/{node}/status``)."""
         answer = self._endpoints.get("nodes", node, "status", slow=True)
-        return _shaped("a node's status", lambda: shapes.cpu_model_of(answer))
+        return _shaped("a node's status", lambda: shapes.cpu_of(answer))
 
     def ha_status(self) -> HaStatus:
         """HA's own view of its services (``GET /cluster/ha/status/current``); told without quorum as well."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actuator.adapters import fields
 from actuator.adapters.tasks import Task, is_upid
 from actuator.policy.cluster import Cluster, Guest, Node
+from actuator.policy.machines import Cpu
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,14 +124,15 @@ def version_of(answer: object) -> str:
     return fields.text(fields.entry(answer), "version")
 
 
-def cpu_model_of(status: object) -> str | None:
-    """The processor, from ``GET /nodes/{node}/status``; None when not told.
+def cpu_of(status: object) -> Cpu:
+    """The processor, from ``GET /nodes/{node}/status``: its ``cpuinfo`` is /proc/cpuinfo's (PVE/ProcFSTools.pm).
 
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    model = fields.entry(fields.entry(status).get("cpuinfo") or {}).get("model")
-    return " ".join(str(model).split()) or None if model is not None else None
+    told = fields.entry(fields.entry(status).get("cpuinfo") or {})
+    flags = frozenset(str(told.get("flags") or "").split())
+    return Cpu(" ".join(str(told.get("model") or "").split()) or None, flags or None)
 
 
 def replicas_of(jobs: object, vmid: int) -> dict[str, bool]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from actuator.errors import Permanent, Temporary
 from actuator.policy.closer_look import CloserLook
-from actuator.policy.machines import Machine, needs_cpu
+from actuator.policy.machines import Cpu, Machine, needs_cpu, needs_flags
 
 if TYPE_CHECKING:
     from actuator.policy.cluster import Cluster, Guest
@@ -65,11 +65,14 @@ def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> Close
     if guest.container:
         return _at_volumes(guest, look, means)
     cpu_type = proxmox.guest_config(guest.node, guest.vmid).cpu_type
-    source, there = (
-        Machine(node, proxmox.cpu_model(node) if needs_cpu(cpu_type) else None, proxmox.version(node))
-        for node in (guest.node, target)
-    )
+    source = _machine(guest.node, means, cpu=needs_cpu(cpu_type))
+    there = _machine(target, means, cpu=needs_cpu(cpu_type) or needs_flags(cpu_type))
     return replace(look, cpu_type=cpu_type, source=source, target=there)
+
+
+def _machine(node: str, means: Means, *, cpu: bool) -> Machine:
+    told = means.proxmox.cpu(node) if cpu else Cpu()
+    return Machine(node, told.model, means.proxmox.version(node), told.flags)
 
 
 def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:

@@ -33,6 +33,7 @@ class NodePlan:
         mmio: Whether its package has a second powercap zone, through MMIO.
         psys: Whether it has a powercap zone for the whole platform.
         cpu_model: Its processor, as Linux names it.
+        cpu_flags: What that can do, as Linux names it; empty when the node does not tell.
         version: Its own full version, such as ``9.1.4``; the plan's when None.
     """
 
@@ -50,6 +51,7 @@ class NodePlan:
     mmio: bool = False
     psys: bool = False
     cpu_model: str = "Simulated CPU"
+    cpu_flags: str = ""
     version: str | None = None
 
 

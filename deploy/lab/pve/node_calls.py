@@ -34,6 +34,7 @@ def status(call: Call) -> dict[str, object]:
         "rootfs": {"used": 20 * GIB, "avail": 80 * GIB, "free": 80 * GIB, "total": 100 * GIB},
         "cpuinfo": {
             "model": node.plan.cpu_model,
+            "flags": node.plan.cpu_flags,
             "sockets": 1,
             "cores": node.plan.cpus,
             "cpus": node.plan.cpus,

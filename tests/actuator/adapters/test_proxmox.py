@@ -530,7 +530,7 @@ def test_what_another_node_answers_is_waited_for_longer_than_proxmox_waits(
         "/nodes/pve/storage": lambda: proxmox.storages("pve"),
         "/nodes/pve/replication": lambda: proxmox.replicas("pve", 100),
         "/nodes/pve/version": lambda: proxmox.version("pve"),
-        "/nodes/pve/status": lambda: proxmox.cpu_model("pve"),
+        "/nodes/pve/status": lambda: proxmox.cpu("pve"),
         "/nodes/pve2/tasks": lambda: proxmox.migration_tasks("pve2", 100),
         f"/nodes/pve2/tasks/{upid}/status": lambda: proxmox.task(upid),
         f"/nodes/pve2/tasks/{upid}/log": lambda: proxmox.task_log(upid),

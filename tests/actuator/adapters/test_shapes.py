@@ -13,6 +13,7 @@ from actuator.adapters.guest_shapes import guest_config_of
 from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import Task
 from actuator.policy.cluster import Guest, Node, Preconditions, Volume
+from actuator.policy.machines import Cpu
 from tests.actuator.adapters.recordings import recorded
 
 
@@ -314,8 +315,15 @@ def test_disks_that_replication_takes_along() -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [({"cpuinfo": {"model": "AMD  EPYC 7302 "}}, "AMD EPYC 7302"), ({"cpuinfo": {}}, None), ({}, None)],
+    [
+        (
+            {"cpuinfo": {"model": "AMD  EPYC 7302 ", "flags": "fpu avx2  aes"}},
+            Cpu("AMD EPYC 7302", frozenset({"fpu", "avx2", "aes"})),
+        ),
+        ({"cpuinfo": {"flags": ""}}, Cpu()),
+        ({}, Cpu()),
+    ],
 )
-def test_the_processor_of_a_node(status: object, expected: str | None) -> None:
+def test_the_processor_of_a_node(status: object, expected: Cpu) -> None:
     """Spaces mean nothing; what is not told is unknown."""
-    assert shapes.cpu_model_of(status) == expected
+    assert shapes.cpu_of(status) == expected
