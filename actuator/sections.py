@@ -63,7 +63,8 @@ class ProxmoxSection(Section):
     @field_validator("token_id")
     @classmethod
     def _token_id(cls, text: str) -> str:
-        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![^\s@!=]+", text):
+        # Proxmox takes no name of one character apart from its user (PVE/AccessControl.pm, token_subid_regex).
+        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![A-Za-z][A-Za-z0-9._-]+", text):
             raise ValueError("expected user@realm!name, such as 'wattshift@pve!actuator', without the secret")
         return text
 
@@ -115,6 +116,7 @@ class LimitsSection(Section):
         breaker_seconds: ... for so long.
         alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
         memory_reserve_mib: Left free on the target.
+        memory_overcommit: Memory promised to guests for each byte of the target, at most; null for no limit.
         cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.
     """
 
@@ -126,6 +128,7 @@ class LimitsSection(Section):
     breaker_seconds: Period = 3600
     alert_max_age_seconds: Period = 3600
     memory_reserve_mib: Annotated[int, Field(strict=True), between(0, 16_777_216)] = 1024
+    memory_overcommit: Annotated[FiniteFloat, Field(strict=True), between(0.1, 100)] | None = 1.5
     cpu_overcommit: Annotated[FiniteFloat, Field(strict=True), between(0.1, 100)] | None = 4
 
 

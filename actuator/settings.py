@@ -149,6 +149,7 @@ class Settings(Section):
             breaker_seconds=limits.breaker_seconds,
             alert_max_age_seconds=limits.alert_max_age_seconds,
             memory_reserve_bytes=limits.memory_reserve_mib * _MIB,
+            memory_overcommit=limits.memory_overcommit,
             cpu_overcommit=limits.cpu_overcommit,
             restart_containers=guests.restart_containers,
             restart_timeout_seconds=guests.restart_timeout_seconds,

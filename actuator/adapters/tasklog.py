@@ -35,6 +35,7 @@ _CAUSE = re.compile(r"ERROR: migration aborted \(duration [\d:]+\): (.+)")
 _PROBLEM = re.compile(r"ERROR: (.+)")
 _HA_REFUSES = re.compile(r"^(service '\S+' in error state.*)")
 _TASK_ERROR = re.compile(r"^TASK ERROR: (.+)")
+_LOCKED = re.compile(r"(?:VM|CT) is locked\b")
 _UNREACHABLE_BY_SSH = "Can't connect to destination address using public key"
 _UNITS: dict[str, int] = {
     unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
@@ -59,6 +60,11 @@ class LogReading:
     def too_early(self) -> bool:
         """The source could not reach the target's ssh yet: the classic fate of a migration to a node still booting."""
         return self.error is not None and _UNREACHABLE_BY_SSH in self.error
+
+    @property
+    def locked(self) -> bool:
+        """The task met a lock that was not there at the last look; the call itself looks at none for containers."""
+        return self.error is not None and _LOCKED.match(self.error) is not None
 
 
 def read_log(lines: Iterable[str]) -> LogReading:

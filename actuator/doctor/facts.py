@@ -52,6 +52,7 @@ class Facts:
             those that show none.
         status: ``GET /cluster/status`` of the first endpoint that answers.
         options: ``GET /cluster/options`` of it.
+        ha_resources: ``GET /cluster/ha/resources`` of it.
         qdevice: ``GET /cluster/config/qdevice`` of it.
         configs: Node that is online -> its ``GET /nodes/{node}/config``.
         prometheus: Its power and doubts; None when none is configured.
@@ -64,6 +65,7 @@ class Facts:
     certificates: Mapping[str, float] = field(default_factory=dict)
     status: Answer = _NOTHING
     options: Answer = _NOTHING
+    ha_resources: Answer = _NOTHING
     qdevice: Answer = _NOTHING
     configs: Mapping[str, Answer] = field(default_factory=dict)
     prometheus: Seen | None = None
@@ -98,7 +100,7 @@ def gather(settings: Settings, access: ProxmoxAccess, prometheus: PrometheusAcce
         answering = next((host for host, (answer, _) in endpoints.items() if answer.good), None)
         about = {}
         if answering is not None:
-            paths = ("/cluster/status", "/cluster/options", "/cluster/config/qdevice")
+            paths = ("/cluster/status", "/cluster/options", "/cluster/ha/resources", "/cluster/config/qdevice")
             about = dict(zip(paths, pool.map(lambda path: ask(access, answering, path), paths), strict=True))
         facts = Facts(
             settings=settings,
@@ -107,6 +109,7 @@ def gather(settings: Settings, access: ProxmoxAccess, prometheus: PrometheusAcce
             certificates={host: expires for host, future in shown.items() if (expires := future.result()) is not None},
             status=about.get("/cluster/status", _NOTHING),
             options=about.get("/cluster/options", _NOTHING),
+            ha_resources=about.get("/cluster/ha/resources", _NOTHING),
             qdevice=about.get("/cluster/config/qdevice", _NOTHING),
             prometheus=None if power is None else power.result(),
             alertmanager=None if route is None else route.result(),

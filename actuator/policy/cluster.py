@@ -95,11 +95,13 @@ class Volume:
         volume: Its volume id, ``storage:name``.
         size_bytes: None when Proxmox does not tell.
         cdrom: Whether it is an image in a drive, which Proxmox never copies.
+        replicate: Whether a replication job of its guest takes it along.
     """
 
     volume: str
     size_bytes: int | None = None
     cdrom: bool = False
+    replicate: bool = False
 
     @property
     def storage(self) -> str:
@@ -119,6 +121,8 @@ class Preconditions:
         local_disks: Volumes that live on the source alone.
         local_resources: Passed-through devices and the like (``hostpci0``).
         ha_blockers: Target -> HA services there that an affinity rule keeps this guest apart from (PVE 9).
+        ha_forbidden: Targets that a rule about nodes keeps this guest from, or that HA would take it back from (PVE
+            9.1.11); of nodes that are off nothing is told.
         ha_dependents: HA services that an affinity rule lets HA move along with this guest (PVE 9).
     """
 
@@ -128,6 +132,7 @@ class Preconditions:
     local_disks: tuple[Volume, ...] = ()
     local_resources: tuple[str, ...] = ()
     ha_blockers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ha_forbidden: frozenset[str] = frozenset()
     ha_dependents: tuple[str, ...] = ()
 
 

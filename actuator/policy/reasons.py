@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TARGET_QUARANTINED = "target_quarantined"
     TARGET_CPU_DIFFERS = "target_cpu_differs"
     TARGET_OUTDATED = "target_outdated"
+    TARGET_STORAGE_FULL = "target_storage_full"
     TARGET_OVER_POWER = "target_over_power"
     DAILY_LIMIT = "daily_limit"
     BREAKER_OPEN = "breaker_open"

@@ -18,6 +18,7 @@ from actuator.workflow.means import look, move_of
 from actuator.workflow.result import advance, fail, sentence, stay
 
 if TYPE_CHECKING:
+    from actuator.adapters.tasklog import LogReading
     from actuator.policy.jobs import Job, Progress
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
@@ -54,7 +55,14 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
     arrived = _arrived(job, means, f"its task ended with '{cause}'")
     if arrived is not None:
         return arrived
-    return _failed(job, str(cause), means, too_early=reading.too_early)
+    return _failed(job, str(cause), means, again=_what_passes(reading, job))
+
+
+def _what_passes(reading: LogReading, job: Job) -> str | None:
+    """What kept the migration from beginning, and ends by itself."""
+    if reading.too_early:
+        return f"Node {move_of(job).target} does not take migrations yet"
+    return f"Guest {move_of(job).vmid} got locked meanwhile" if reading.locked else None
 
 
 def _under_way(job: Job, lines: list[str], means: Means, now: float) -> StepResult:
@@ -125,7 +133,7 @@ def _arrived(job: Job, means: Means, remark: str) -> StepResult | None:
     return advance(job, JobState.VERIFYING, f"Guest {move.vmid} is on {move.target}, although {remark}.")
 
 
-def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResult:
+def _failed(job: Job, cause: str, means: Means, *, again: str | None) -> StepResult:
     move = move_of(job)
     seen = (*(job.checkpoint.known_upids or ()), job.checkpoint.upid)
     tasks = means.proxmox.migration_tasks(move.source, move.vmid)
@@ -136,9 +144,9 @@ def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResul
         return stay(replace(job, checkpoint=checkpoint), 0.0, message, upid=other.upid)
     job, _, guest = look(job, means)
     here = guest is not None and guest.node == move.source
-    if too_early and here and job.checkpoint.attempts < _MOST_ATTEMPTS:
+    if again is not None and here and job.checkpoint.attempts < _MOST_ATTEMPTS:
         checkpoint = replace(job.checkpoint, upid=None, known_upids=None, outcome=None, progress=None)
-        message = f"Node {move.target} does not take migrations yet ({cause}); it is tried again."
+        message = f"{again} ({cause}); it is tried again."
         return stay(replace(job, checkpoint=checkpoint), _PAUSE_SECONDS, message, attempts=checkpoint.attempts)
     if guest is None:
         whereabouts = "The guest is not in the cluster any more: look at its configuration in /etc/pve."

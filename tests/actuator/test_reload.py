@@ -129,7 +129,7 @@ def test_probes_can_be_closed(site: Site) -> None:
         ({"tokens": [{"name": "x", "file": "nowhere", "scopes": ["read"]}]}, "tokens.0.file: expected a readable file"),
         ({"listen": "127.0.0.1:1"}, "listen: changed, which takes a restart"),
         ({"database": "sqlite:////nowhere/else.db"}, "database: changed, which takes a restart"),
-        ({"proxmox": {"hosts": ["192.0.2.1"], "token_id": "a@b!c", "token_file": "proxmox-token"}}, "proxmox.hosts"),
+        ({"proxmox": {"hosts": ["192.0.2.1"], "token_id": "a@b!cd", "token_file": "proxmox-token"}}, "proxmox.hosts"),
         ({"nodes": {"pve9": None}}, "nodes.pve, nodes.pve2, nodes.pve9: changed"),
         ({"web": {"cert_file": "nowhere", "key_file": "nowhere"}}, "web.cert_file: expected a readable file"),
     ],

@@ -54,7 +54,7 @@ def test_what_needs_leave_is_not_done_without(tmp_path: Path) -> None:
 
     assert (plain.restart_containers, plain.local_disks_max_bytes) == (False, None)
     assert (plain.allow_ha_rebalancing, plain.conntrack_state) == (False, False)
-    assert (plain.restart_timeout_seconds, plain.cpu_overcommit) == (180, 4)
+    assert (plain.restart_timeout_seconds, plain.cpu_overcommit, plain.memory_overcommit) == (180, 4, 1.5)
 
     allowed = {
         "vmids": [100],
@@ -64,11 +64,13 @@ def test_what_needs_leave_is_not_done_without(tmp_path: Path) -> None:
         "allow_ha_rebalancing": True,
         "conntrack_state": True,
     }
-    rules = load(tmp_path, lambda keys: keys.update(guests=allowed, limits={"cpu_overcommit": None})).rules()
+    unlimited = {"cpu_overcommit": None, "memory_overcommit": None}
+    rules = load(tmp_path, lambda keys: keys.update(guests=allowed, limits=unlimited)).rules()
 
     assert (rules.restart_containers, rules.restart_timeout_seconds) == (True, 60)
     assert rules.local_disks_max_bytes == 2 * 1024**3
-    assert (rules.allow_ha_rebalancing, rules.conntrack_state, rules.cpu_overcommit) == (True, True, None)
+    assert (rules.allow_ha_rebalancing, rules.conntrack_state) == (True, True)
+    assert (rules.cpu_overcommit, rules.memory_overcommit) == (None, None)
 
 
 def test_timing(tmp_path: Path) -> None:
@@ -136,6 +138,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["proxmox"].update(hosts=["https://pve"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(hosts=["pve:99999"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(token_id="root"), "proxmox.token_id: expected user@realm!name", ""),
+        (lambda keys: keys["proxmox"].update(token_id="root@pam!t"), "proxmox.token_id: expected user@realm!name", ""),
         (lambda keys: keys["proxmox"].update(ca_file="none"), "proxmox.ca_file: expected a PEM file", "pve-root-ca"),
         (lambda keys: keys["proxmox"].update(ca_file="proxmox-token"), "proxmox.ca_file: expected a PEM file", ""),
         (lambda keys: keys["proxmox"].update(verify="nope"), "proxmox.verify", "valid boolean"),

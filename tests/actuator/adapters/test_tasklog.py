@@ -31,6 +31,22 @@ def test_reads_a_recorded_failure_as_too_early() -> None:
     assert reading.outcome.duration_seconds == 0.0
 
 
+@pytest.mark.parametrize(
+    ("cause", "locked"),
+    [
+        ("CT is locked (backup)", True),
+        ("VM is locked (snapshot-delete)", True),
+        ("VM is locked", True),
+        ("command 'qm unlock 100' failed: VM is locked in", False),
+    ],
+)
+def test_a_lock_that_the_task_met_is_known(cause: str, *, locked: bool) -> None:
+    """It ends by itself, other than what else a migration aborts for."""
+    reading = read_log([f"2025-01-04 00:34:24 ERROR: migration aborted (duration 00:00:00): {cause}"])
+
+    assert (reading.error, reading.locked, reading.too_early) == (cause, locked, False)
+
+
 def test_reads_a_recorded_ha_request() -> None:
     """The log of an HA request has no figures at all, and none are invented."""
     assert read_log(log_lines("ha-task-log")) == LogReading()

@@ -205,6 +205,32 @@ def test_rebalancing_is_seen_in_either_form(facts: Facts, options: dict[str, Any
     assert worst(rebalancing.check(replace(facts, options=answer(options)))) is state
 
 
+@pytest.mark.parametrize(
+    ("resources", "state", "words"),
+    [
+        (
+            [{"sid": "vm:100"}, {"sid": "vm:101", "auto-rebalance": 0}],
+            State.WARNING,
+            "manages (vm:100); it leaves vm:101",
+        ),
+        ([{"sid": "vm:100", "auto-rebalance": 0}], State.OK, "leaves vm:100 where they are"),
+        ([{"sid": "vm:100", "auto-rebalance": 1}], State.WARNING, "manages (vm:100)"),
+        (None, State.WARNING, "moves of guests that it manages"),
+    ],
+    ids=["some", "none", "said aloud", "not told"],
+)
+def test_guests_that_rebalancing_leaves_alone_are_named(
+    facts: Facts, resources: list[dict[str, Any]] | None, state: State, words: str
+) -> None:
+    """Each HA resource can be kept from it by itself; what is not told may be moved."""
+    seen = replace(facts, options=answer({"crs": {"ha-auto-rebalance": 1}}), ha_resources=answer(resources))
+    (finding,) = rebalancing.check(seen)
+
+    assert finding.state is state
+    assert words in finding.sentence
+    assert state is State.OK or "--auto-rebalance 0" in finding.commands[0]
+
+
 def test_prometheus_is_judged_node_by_node(facts: Facts) -> None:
     """A node that is on and has no figure, or no threshold by its source, cannot raise an alert; its doubts show."""
     power = Power({"pve2": 84.5})

@@ -125,15 +125,31 @@ def test_rebalancing_is_named(tmp_path: Path, *, allowed: bool) -> None:
         assert any("HA rebalances by itself" in message for message in bench.messages(job.id))
 
 
+@pytest.mark.parametrize(("balanced", "reason"), [(False, Reason.ACCEPTED), (True, Reason.HA_REBALANCING)])
+def test_a_guest_that_rebalancing_leaves_alone_may_move(tmp_path: Path, reason: Reason, *, balanced: bool) -> None:
+    """One HA resource can be kept out of it: its move is not undone, and the decision says so."""
+    plan = replace(awake(with_guest(ha=True, auto_rebalance=balanced)), crs={"ha-auto-rebalance": 1})
+    with Bench(tmp_path, plan) as bench:
+        job = bench.run(bench.order())
+
+        assert job.reason is reason
+        told = "ha-manager set vm:100 --auto-rebalance 0" if balanced else "but leaves vm:100 where it is"
+        assert any(told in message for message in bench.messages(job.id))
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [({"apart_from": (101,)}, "apart from vm:101 on pve"), ({"together_with": (101,)}, "would move vm:101 along")],
-    ids=["kept apart", "kept together"],
+    [
+        ({"apart_from": (101,)}, "apart from vm:101 on pve"),
+        ({"together_with": (101,)}, "would move vm:101 along"),
+        ({"bound_to": ("pve2",)}, "does not let guest 100 stay on pve"),
+    ],
+    ids=["kept apart", "kept together", "bound to a node"],
 )
 def test_affinity_is_named(tmp_path: Path, rule: dict[str, object], words: str) -> None:
     """HA takes the request and drops it, or moves more than it was asked to: neither is asked for."""
     plan = awake(with_guest(ha=True, **rule))
-    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=())
+    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=(), bound_to=())
     with Bench(tmp_path, replace(plan, guests=(*plan.guests, other))) as bench:
         job = bench.run(bench.order())
 
