@@ -36,6 +36,8 @@ _PROBLEM = re.compile(r"ERROR: (.+)")
 _HA_REFUSES = re.compile(r"^(service '\S+' in error state.*)")
 _TASK_ERROR = re.compile(r"^TASK ERROR: (.+)")
 _UNREACHABLE_BY_SSH = "Can't connect to destination address using public key"
+# 255 is what ssh ends with when it does not get through, and what `qm start` there ends with whatever it died of.
+_NOT_STARTED_THERE = re.compile(r"(?:remote command failed with|command '/usr/bin/ssh .* failed:) exit code 255\b")
 _UNITS: dict[str, int] = {
     unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
 }
@@ -59,6 +61,11 @@ class LogReading:
     def too_early(self) -> bool:
         """The source could not reach the target's ssh yet: the classic fate of a migration to a node still booting."""
         return self.error is not None and _UNREACHABLE_BY_SSH in self.error
+
+    @property
+    def perhaps_too_early(self) -> bool:
+        """The guest could not be started there: so it goes while storages are not up yet, and for lasting causes too."""
+        return self.error is not None and _NOT_STARTED_THERE.search(self.error) is not None
 
 
 def read_log(lines: Iterable[str]) -> LogReading:

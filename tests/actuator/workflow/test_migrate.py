@@ -16,7 +16,7 @@ from deploy.lab.faults import Answer, Drop, Hang
 from deploy.lab.plan import NodePlan, TokenPlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import RULES, Bench
-from tests.actuator.workflow.plans import with_guest
+from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -293,17 +293,19 @@ def test_a_target_that_does_not_take_migrations_yet(bench: Bench) -> None:
     assert sum("does not take migrations yet" in message for message in bench.messages(job.id)) == 2
 
 
-def test_it_is_tried_so_often_and_no_more(bench: Bench) -> None:
-    """A target that never takes a migration ends the job with Proxmox's cause and the guest where it was."""
-    for _ in range(10):
-        bench.lab.spoil_next_migration("abort")
+def test_it_is_tried_so_often_and_no_more(tmp_path: Path) -> None:
+    """A target that has long been up, and never takes a migration, ends the job with Proxmox's cause."""
+    with Bench(tmp_path, awake(two_nodes())) as bench:
+        bench.pass_time(1000)
+        for _ in range(10):
+            bench.lab.spoil_next_migration("abort")
 
-    job = bench.run(bench.order())
+        job = bench.run(bench.order())
 
-    assert job.failure is Failure.MIGRATION_FAILED
-    assert "Can't connect to destination address using public key" in job.message
-    assert "Guest 100 stayed on pve2 (running)." in job.message
-    assert len(bench.migrations) == 5
+        assert job.failure is Failure.MIGRATION_FAILED
+        assert "Can't connect to destination address using public key" in job.message
+        assert "Guest 100 stayed on pve2 (running)." in job.message
+        assert len(bench.migrations) == 5
 
 
 def test_problems_with_the_guest_still_there(bench: Bench) -> None:
