@@ -64,7 +64,7 @@ class LogReading:
 
     @property
     def perhaps_too_early(self) -> bool:
-        """The guest could not be started there: so it goes while storages are not up yet, and for lasting causes too."""
+        """The guest could not be started there: while its storages are not up yet, but for lasting causes as well."""
         return self.error is not None and _NOT_STARTED_THERE.search(self.error) is not None
 
 

@@ -1,7 +1,9 @@
 """Asking for the migration, exactly once as far as that can be had.
 
 Before the request goes out, the guest's earlier migrations are written down; so whatever happens to the request, its
-answer or this process, a migration that is not among them is ours, and is followed instead of asking again.
+answer or this process, a migration that is not among them is ours, and is followed instead of asking again. What was
+written down holds for a short while: when no migration has shown by then, everything is looked at anew, and until that
+is done the job may be cancelled, held and skipped like any other that has asked for nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from actuator.policy.jobs import Failure, JobState
 from actuator.policy.placement import target_refusal
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
+from actuator.policy.rules import Mode
 from actuator.policy.situation import Situation
 from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 
 _STATISTICS_SECONDS = 20.0  # Proxmox shares them every ten
+_PREPARED_SECONDS = 30.0
+"""How long a look counts, and how long a request may take to become a task: Proxmox's own limit for passing it on."""
 
 
 def migrate(job: Job, means: Means, now: float) -> StepResult:
@@ -48,6 +53,8 @@ def migrate(job: Job, means: Means, now: float) -> StepResult:
         return _elsewhere(job, guest)
     if known is None:
         return _prepared(job, guest, cluster, tasks, means, now)
+    if now - (job.checkpoint.moved_at or 0.0) >= _PREPARED_SECONDS:
+        return _dropped(job, now)
     return _asked(job, guest, means, now)
 
 
@@ -86,9 +93,18 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
     return stay(replace(job, checkpoint=checkpoint), 0.0)
 
 
+def _dropped(job: Job, now: float) -> StepResult:
+    """Begin anew: after a death, a pause or errors the look is too old, and no trace of a request was found."""
+    checkpoint = replace(job.checkpoint, known_upids=None, step_started_at=now)
+    message = f"Proxmox shows no migration of guest {job.vmid} for this job so far: everything is looked at anew."
+    return stay(replace(job, checkpoint=checkpoint), 0.0, message)
+
+
 def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     """Send the request; no trace of an earlier one was found."""
     move = move_of(job)
+    if means.rules.mode is Mode.OBSERVE:  # since the look; once that no longer counts, the job ends for it
+        return stay(job, means.timing.poll_seconds)
     try:
         send = request(guest, move.target, means)
         if isinstance(send, Refusal):
@@ -154,7 +170,7 @@ def _locked(job: Job, message: str, means: Means, now: float) -> StepResult:
 
 def _elsewhere(job: Job, guest: Guest | None) -> StepResult:
     """The guest is not where it was: somebody else's doing before we asked; after it, arrived or lost."""
-    asked = job.checkpoint.known_upids is not None
+    asked = job.checkpoint.attempts > 0
     if guest is None:
         reason, message = Reason.GUEST_NOT_FOUND, f"Guest {job.vmid} is no longer in the cluster."
     elif guest.node == job.target:

@@ -102,7 +102,7 @@ class Runner:
         self._thread.start()
 
     def adopt(self, rules: Rules, timing: Timing) -> None:
-        """From now on go by these; a job that was decided goes on as decided."""
+        """From now on go by these; a job that was decided keeps its choice, if that stands before its migration."""
         self._ticker.adopt(rules, timing)
         self.notify()
 

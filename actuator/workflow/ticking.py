@@ -16,6 +16,7 @@ from actuator.workflow.admission import BEGUN, DECIDED, obstacle
 from actuator.workflow.await_ready import await_ready
 from actuator.workflow.means import look
 from actuator.workflow.migrate import migrate
+from actuator.workflow.outdated import outdated
 from actuator.workflow.preflight import preflight
 from actuator.workflow.reporting import report
 from actuator.workflow.result import StepResult, advance, cancel, sentence, skip, stay
@@ -128,9 +129,8 @@ class Ticker:
             return self._held(job, wait)
         if job.state is JobState.QUEUED:
             return advance(job, JobState.PREFLIGHT, "Looking at the cluster.")
-        if job.checkpoint.known_upids is None and job.state in DECIDED and self._means.rules.mode is Mode.OBSERVE:
-            message = "Now mode is 'observe': no migration was asked for. Configure 'mode: act' and order it again."
-            return skip(job, Reason.OBSERVE_ONLY, message)
+        if (ended := self._no_longer_wanted(job, now)) is not None:
+            return ended
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
@@ -145,6 +145,17 @@ class Ticker:
             if result.job.live or job.checkpoint.known_upids is None:
                 return result
             return self._after_last_look(job, error, now)
+
+    def _no_longer_wanted(self, job: Job, now: float) -> StepResult | None:
+        """The end of a job that was decided by other rules, or too long ago, and has asked for no migration."""
+        if job.checkpoint.known_upids is not None:
+            return None
+        if job.state in DECIDED and self._means.rules.mode is Mode.OBSERVE:
+            which = "no" if job.checkpoint.attempts == 0 else "no further"
+            message = f"Now mode is 'observe': {which} migration was asked for. Configure 'mode: act', order it again."
+            return skip(job, Reason.OBSERVE_ONLY, message)
+        refusal = outdated(job, self._means, now)
+        return None if refusal is None else skip(job, refusal.reason, refusal.message)
 
     def _after_last_look(self, job: Job, error: Exception, now: float) -> StepResult:
         """The end for an error, unless the guest has arrived; with the place where the guest is, if that is told."""

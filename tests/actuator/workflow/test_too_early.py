@@ -1,4 +1,4 @@
-"""A target that seems ready and is not: its first migrations fail, and are tried again while it has only just got up."""
+"""A target that seems ready and is not: what fails at first is tried again while it has only just got up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_STARTED = "online migrate failure - remote command failed with exit code 255
 
 
 def late_storages(seconds: float) -> Plan:
-    """The token may not see storages, which come up so long after the API: nothing tells that the target is not ready."""
+    """The token may not see storages, which come up so long after the API: nothing tells that they lack."""
     return replace(two_nodes(boot=BootTimes(storages=seconds)), tokens=(BLIND,))
 
 
