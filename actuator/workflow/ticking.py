@@ -207,6 +207,7 @@ class Ticker:
         if after != before or result.message is not None:
             after = replace(after, updated_at=now)
             self._means.store.save(after, epoch=epoch, message=result.message, detail=result.detail)
+            self._means.woken.pop(after.id, None)
             if after.live:
                 self._live[after.id] = after
             else:

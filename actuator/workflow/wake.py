@@ -27,6 +27,7 @@ _TRY_AGAIN_SECONDS = 5.0
 def wake(job: Job, means: Means, now: float) -> StepResult:
     """Go on when the target is a member; else ask it to wake, again and again until the boot timeout."""
     target = target_of(job)
+    job = _as_remembered(job, means)
     node = means.proxmox.members().get(target)  # one call: nothing else of the cluster counts before the packet is out
     if node is not None and node.online:
         return _joined(job, means, target, now)
@@ -50,7 +51,17 @@ def wake(job: Job, means: Means, now: float) -> StepResult:
         attempt = means.waker.wake(target)
     except Permanent as error:
         return fail(job, Failure.NEVER_WOKE, sentence(str(error)))
-    return _asked(job, means, target, attempt, now)
+    asked = _asked(job, means, target, attempt, now)
+    means.woken[job.id] = asked.job.checkpoint
+    return asked
+
+
+def _as_remembered(job: Job, means: Means) -> Job:
+    """The job with its newest request to wake, which could not be written down perhaps."""
+    kept = means.woken.get(job.id)
+    if kept is None or kept.last_packet_at is None or kept.last_packet_at <= (job.checkpoint.last_packet_at or 0.0):
+        return job
+    return replace(job, checkpoint=kept)
 
 
 def _asked(job: Job, means: Means, target: str, attempt: Attempt, now: float) -> StepResult:
