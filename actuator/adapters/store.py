@@ -24,13 +24,14 @@ from actuator.policy.jobs import Failure, JobState, allowed
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from actuator.policy.audit import AuditEntry
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job, JobEvent
 
+_SWITCHES = select(control.c.paused, control.c.changes)
 _BEFORE = (jobs.c.state, jobs.c.migrating_at, jobs.c.cancel_requested, jobs.c.checkpoint_json)
 
 
@@ -127,6 +128,11 @@ class Store:
         with self.database.reading() as conn:
             return queries.find_job(conn, job_id)
 
+    def job_and_switches(self, job_id: str) -> tuple[Job | None, Switches]:
+        """One job, or None, and the switches of that moment; one look for what each tick needs."""
+        with self.database.reading() as conn:
+            return queries.find_job(conn, job_id), _switches(conn)
+
     def jobs(self, limit: int = 50, states: Collection[JobState] | None = None) -> list[Job]:
         """The newest jobs first, all or only those in the given states."""
         query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
@@ -216,8 +222,7 @@ class Store:
     def switches(self) -> Switches:
         """Whether work is paused, and whether anything is new; one small read."""
         with self.database.reading() as conn:
-            row = conn.execute(select(control.c.paused, control.c.changes)).one()
-            return Switches(row.paused, row.changes)
+            return _switches(conn)
 
     def quarantine(self, node: str, why: str, now: float) -> None:
         """Let nobody try to wake the node any more; the newest cause replaces an older one."""
@@ -250,14 +255,15 @@ class Store:
             conn.execute(update(lease).values(epoch=epoch))
             return epoch
 
-    def check_lead(self, epoch: int) -> None:
-        """Make sure that this epoch is the newest.
+    def check_lead(self, epoch: int) -> Switches:
+        """Make sure that this epoch is the newest; returns the switches of that moment.
 
         Raises:
             LeadershipLost: It is not.
         """
         with self.database.reading() as conn:
             queries.check_lead(conn, epoch)
+            return _switches(conn)
 
     def save(self, job: Job, *, epoch: int, message: str | None, detail: Mapping[str, object] | None = None) -> None:
         """Write a job as its leader sees it, with a line of history when ``message`` is given.
@@ -300,3 +306,8 @@ class Store:
         """
         with self.database.writing() as conn:
             reports.complete(conn, job, epoch, message, detail)
+
+
+def _switches(conn: Connection) -> Switches:
+    row = conn.execute(_SWITCHES).one()
+    return Switches(row.paused, row.changes)

@@ -35,6 +35,7 @@ class Means:
         epoch: That we lead in: what a step writes besides its job is refused when it is not the newest.
         woken: Job -> what is to be remembered of the newest request to wake its node, until that is written down: the
             pause between two requests holds although the disk is full.
+        seen_off: Job -> when preflight, a moment ago perhaps, saw its target off.
         may_act: Asked right before what must not be done twice, since the looks before it may have hung for long: False
             when this process stops; raises `LeadershipLost` when another one leads.
     """
@@ -48,6 +49,7 @@ class Means:
     power: Callable[[], Power] = Power
     epoch: int = 0
     woken: dict[str, Checkpoint] = field(default_factory=dict)
+    seen_off: dict[str, float] = field(default_factory=dict)
     may_act: Callable[[], bool] = lambda: True
 
 

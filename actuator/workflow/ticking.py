@@ -28,6 +28,7 @@ from actuator.workflow.watts import with_watts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actuator.adapters.store import Switches
     from actuator.policy.jobs import Job
     from actuator.policy.rules import Rules
     from actuator.workflow.means import Means
@@ -102,8 +103,13 @@ class Ticker:
         with self._lock:
             return self._obstacle(job, BEGUN)
 
-    def tick(self, job: Job, epoch: int) -> StepResult:
+    def tick(self, job: Job, epoch: int, switches: Switches | None = None) -> StepResult:
         """Let the job do what is next, and save it.
+
+        Args:
+            job: As stored.
+            epoch: That we lead in.
+            switches: As read a moment ago; None to read them.
 
         Returns:
             What was saved; its ``after`` says when to look again.
@@ -113,7 +119,8 @@ class Ticker:
             StoreUnavailable: Nothing was saved; the tick can be repeated.
         """
         now = self._clock()
-        result = self._next(job, epoch, now)
+        paused = (switches or self._means.store.switches()).paused
+        result = self._next(job, epoch, paused, now)
         with self._lock:
             taken = job.state is JobState.PREFLIGHT and result.job.state in DECIDED
             if taken and (wait := self._obstacle(result.job, DECIDED)) is not None:
@@ -121,10 +128,10 @@ class Ticker:
                 result = stay(job, self._means.timing.poll_seconds, None if job.message == wait else wait)
             return self._save(job, result, epoch, max(now, self._clock()))
 
-    def _next(self, job: Job, epoch: int, now: float) -> StepResult:
+    def _next(self, job: Job, epoch: int, paused: str | None, now: float) -> StepResult:
         if job.cancel_requested and job.cancellable:
             return cancel(job)
-        wait = self._wait(job)
+        wait = self._wait(job, paused)
         if wait is not None:
             return self._held(job, wait)
         if job.state is JobState.QUEUED:
@@ -169,14 +176,13 @@ class Ticker:
         return after_error(job, error, self._means.timing, now)
 
     def _may_act(self, epoch: int) -> bool:
-        self._means.store.check_lead(epoch)
-        return not self._stopping() and self._means.store.paused() is None
+        switches = self._means.store.check_lead(epoch)
+        return not self._stopping() and switches.paused is None
 
-    def _wait(self, job: Job) -> str | None:
+    def _wait(self, job: Job, paused: str | None) -> str | None:
         """What keeps the job from its next step, or None; nothing does once a migration may have been asked for."""
         if job.checkpoint.known_upids is not None:
             return None
-        paused = self._means.store.paused()
         if job.state is JobState.QUEUED:
             return self.waits_for(job, paused)
         return None if paused is None else _paused(paused)
@@ -212,6 +218,7 @@ class Ticker:
                 self._live[after.id] = after
             else:
                 self._live.pop(after.id, None)
+                self._means.seen_off.pop(after.id, None)
         saved = replace(result, job=after)
         report(before, saved, self._observer)
         return saved
