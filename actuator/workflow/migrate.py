@@ -23,6 +23,7 @@ from actuator.policy.situation import Situation
 from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
 from actuator.workflow.means import look, move_of
+from actuator.workflow.newcomer import just_up
 from actuator.workflow.request import request
 from actuator.workflow.result import advance, fail, sentence, skip, stay
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from actuator.adapters.tasks import Task
     from actuator.policy.cluster import Cluster, Guest
     from actuator.policy.jobs import Job
-    from actuator.workflow.means import Means
+    from actuator.workflow.means import Means, Move
     from actuator.workflow.result import StepResult
 
 
 _STATISTICS_SECONDS = 20.0  # Proxmox shares them every ten
+_SETTLING_PAUSE_SECONDS = 5.0  # about a scrape
 _PREPARED_SECONDS = 30.0
 """How long a look counts, and how long a request may take to become a task: Proxmox's own limit for passing it on."""
 
@@ -63,13 +65,8 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
 ) -> StepResult:
     """The last look; then write down what there is already, so that ours can be told from it."""
     move = move_of(job)
-    if any(task.running for task in tasks):
-        return _locked(job, f"Guest {move.vmid} is being migrated by somebody else.", means, now)
-    if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
-        return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
-    for other in cluster.guests.values():  # a job that gave up may have left its migration running
-        if other.lock == "migrate" and other.node in {move.source, move.target}:
-            return _locked(job, f"Guest {other.vmid} on {other.node} is being migrated.", means, now)
+    if (lock := _lock_seen(guest, cluster, tasks, move)) is not None:
+        return _locked(job, lock, means, now)
     try:
         closer = full_look(guest, move.target, means)
     except GuestLocked as error:
@@ -78,12 +75,8 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
     decision = at_migration(guest, target, closer, means.rules)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
-    if job.checkpoint.woken and target.max_memory_bytes is None and not _is_over(job, _STATISTICS_SECONDS, now):
-        return stay(job, means.timing.poll_seconds)  # a node that has just joined has no statistics yet
-    if target.online:
-        situation = Situation(cluster, means.store.history(now), means.rules, means.power())
-        if (refusal := target_refusal(guest, target, situation)) is not None:
-            return skip(job, refusal.reason, refusal.message)
+    if (declined := _unfit(job, guest, target, cluster, means, now)) is not None:
+        return declined
     checkpoint = replace(
         job.checkpoint,
         known_upids=tuple(task.upid for task in tasks),
@@ -91,6 +84,40 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
         moved_at=now,
     )
     return stay(replace(job, checkpoint=checkpoint), 0.0)
+
+
+def _lock_seen(guest: Guest, cluster: Cluster, tasks: list[Task], move: Move) -> str | None:
+    """What has the guest or the nodes at this moment, as a sentence."""
+    if any(task.running for task in tasks):
+        return f"Guest {move.vmid} is being migrated by somebody else."
+    if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
+        return f"Guest {move.vmid} is locked ({guest.lock})."
+    for other in cluster.guests.values():  # a job that gave up may have left its migration running
+        if other.lock == "migrate" and other.node in {move.source, move.target}:
+            return f"Guest {other.vmid} on {other.node} is being migrated."
+    return None
+
+
+def _unfit(  # noqa: PLR0913, PLR0917 - what was just looked at
+    job: Job, guest: Guest, target: Node, cluster: Cluster, means: Means, now: float
+) -> StepResult | None:
+    """Why the guest does not go to this target, or not yet: its room, as told now that it is awake."""
+    if job.checkpoint.woken and target.max_memory_bytes is None and not _is_over(job, _STATISTICS_SECONDS, now):
+        return stay(job, means.timing.poll_seconds)  # a node that has just joined has no statistics yet
+    if not target.online:
+        return None  # Proxmox has the last word
+    situation = Situation(cluster, means.store.history(now), means.rules, means.power())
+    if (refusal := target_refusal(guest, target, situation)) is None:
+        return None
+    if refusal.reason is Reason.TARGET_OVER_POWER and just_up(job, target, means.timing.settle_seconds, now):
+        return _settling(job)
+    return skip(job, refusal.reason, refusal.message)
+
+
+def _settling(job: Job) -> StepResult:
+    """Wait: a start draws much, and the mean of a minute tells of it when it is over."""
+    message = f"Waits for the power of node {job.target}, which has just got up, to settle."
+    return stay(job, _SETTLING_PAUSE_SECONDS, None if job.message == message else message)
 
 
 def _dropped(job: Job, now: float) -> StepResult:
