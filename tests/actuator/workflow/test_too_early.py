@@ -57,7 +57,7 @@ def test_a_woken_target_that_never_takes_it(tmp_path: Path) -> None:
         ):
             assert words in job.message
         ready_at = max(job.checkpoint.stages.values())
-        assert bench.timing.ready_timeout_seconds <= bench.now - ready_at < bench.timing.ready_timeout_seconds + 15
+        assert bench.now - ready_at >= bench.timing.ready_timeout_seconds
 
 
 def test_a_target_that_somebody_else_has_just_switched_on(tmp_path: Path) -> None:
