@@ -114,7 +114,8 @@ class LimitsSection(Section):
         parallel: Migrations at a time.
         breaker_failures: That many failures in a row stop everything ...
         breaker_seconds: ... for so long.
-        alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
+        alert_max_age_seconds: An alert unseen so far that began longer ago is stale; so is a job that nothing was done
+            for yet, when its alert was last heard of longer ago. An order by hand holds for a day.
         memory_reserve_mib: Left free on the target.
         memory_overcommit: Memory promised to guests for each byte of the target, at most; null for no limit.
         cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.

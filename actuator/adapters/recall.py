@@ -14,11 +14,15 @@ from actuator.policy.jobs import Failure, JobState
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from sqlalchemy import Connection
+
     from actuator.adapters.database import Database
     from actuator.policy.audit import AuditEntry
     from actuator.policy.cluster import History
     from actuator.policy.episodes import Episode
     from actuator.policy.jobs import Job, JobEvent
+
+_SWITCHES = select(control.c.paused, control.c.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Recall:
         """One job, or None when there is none with this id."""
         with self.database.reading() as conn:
             return queries.find_job(conn, job_id)
+
+    def job_and_switches(self, job_id: str) -> tuple[Job | None, Switches]:
+        """One job, or None, and the switches of that moment; one look for what each tick needs."""
+        with self.database.reading() as conn:
+            return queries.find_job(conn, job_id), _switches(conn)
 
     def jobs(self, limit: int = 50, states: Collection[JobState] | None = None) -> list[Job]:
         """The newest jobs first, all or only those in the given states."""
@@ -125,14 +134,19 @@ class Recall:
     def switches(self) -> Switches:
         """Whether work is paused, and whether anything is new; one small read."""
         with self.database.reading() as conn:
-            row = conn.execute(select(control.c.paused, control.c.changes)).one()
-            return Switches(row.paused, row.changes)
+            return _switches(conn)
 
-    def check_lead(self, epoch: int) -> None:
-        """Make sure that this epoch is the newest.
+    def check_lead(self, epoch: int) -> Switches:
+        """Make sure that this epoch is the newest; returns the switches of that moment.
 
         Raises:
             LeadershipLost: It is not.
         """
         with self.database.reading() as conn:
             queries.check_lead(conn, epoch)
+            return _switches(conn)
+
+
+def _switches(conn: Connection) -> Switches:
+    row = conn.execute(_SWITCHES).one()
+    return Switches(row.paused, row.changes)

@@ -188,6 +188,7 @@ def _node(name: str, online: bool, stats: Mapping[str, Any]) -> Node:  # noqa: F
         max_cpu=fields.whole(stats, "maxcpu"),
         memory_bytes=fields.whole(stats, "mem"),
         max_memory_bytes=fields.whole(stats, "maxmem"),
+        uptime_seconds=fields.whole(stats, "uptime"),
     )
 
 

@@ -27,6 +27,7 @@ class Node:
         memory_bytes: Used, None when not told.
         max_memory_bytes: Fitted, None when not told.
         address: Its IP address (``ip`` of /cluster/status), None when not told.
+        uptime_seconds: Since its kernel started, None when not told.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Node:
     memory_bytes: int | None = None
     max_memory_bytes: int | None = None
     address: str | None = None
+    uptime_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
     )
     node = None if job.target is None else cluster.nodes.get(job.target)
     awake = node is not None and node.online
+    if not awake:
+        means.seen_off[job.id] = now
     return advance(
         job,
         JobState.AWAITING_READY if awake else JobState.WAKING,

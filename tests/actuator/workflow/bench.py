@@ -188,6 +188,7 @@ class Bench:
     def new_runner(self) -> Runner:
         """A runner in threads, by the real clock; stopped at the end."""
         self.leadership.release()
+        began = time.monotonic()
         runner = Runner(
             store=self.store,
             leadership=self.leadership,
@@ -196,6 +197,7 @@ class Bench:
             rules=self.rules,
             timing=self.timing,
             observer=self.figures,
+            clock=lambda: self._now + time.monotonic() - began,
             answers=self.answers,
         )
         self._open.callback(runner.stop)

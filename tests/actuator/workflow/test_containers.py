@@ -10,7 +10,7 @@ import pytest
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from deploy.lab.plan import GuestPlan
-from tests.actuator.workflow.bench import ORDER, RULES, Bench
+from tests.actuator.workflow.bench import ORDER, PATIENCE, RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
@@ -106,3 +106,18 @@ def test_a_lock_that_only_the_task_meets(tmp_path: Path) -> None:
 
         assert bench.run(job_id).state is JobState.SUCCEEDED
         assert any("got locked meanwhile (CT is locked (backup))" in message for message in bench.messages(job_id))
+
+
+def test_a_copy_that_goes_on_is_followed(tmp_path: Path) -> None:
+    """The copy of a container's volumes tells no total: that its log grows is progress enough for patience."""
+    disks = {f"mp{number}": f"local:subvol-100-disk-{number},mp=/m{number},size=4G" for number in range(4)}
+    plan = awake(with_guest(kind="lxc", disks={"rootfs": "shared:subvol-100-disk-9,size=8G", **disks}))
+    rules, timing = replace(ALLOWED, local_disks_max_bytes=64 * 1024**3), replace(PATIENCE, migration_timeout_seconds=8)
+    with Bench(tmp_path, plan, rules=rules, timing=timing) as bench:
+        job = bench.run(bench.order())
+
+        assert job.state is JobState.SUCCEEDED, job.message
+        outcome = job.checkpoint.outcome
+        assert outcome is not None
+        assert outcome.duration_seconds is not None
+        assert outcome.duration_seconds > 2 * timing.migration_timeout_seconds

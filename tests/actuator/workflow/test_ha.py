@@ -12,7 +12,7 @@ from actuator.policy.reasons import Reason
 from deploy.lab.faults import Answer, Drop
 from deploy.lab.plan import MigrationTimes
 from deploy.lab.plans import two_nodes
-from tests.actuator.workflow.bench import RULES, Bench
+from tests.actuator.workflow.bench import PATIENCE, RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
@@ -66,6 +66,39 @@ def test_a_request_that_ha_drops_silently(bench: Bench) -> None:
     assert "ha-manager status" in job.message
     assert "Guest 100 is on pve2" in job.message
     assert bench.migrations == []
+
+
+NO_TASKS = Answer("GET", "/nodes/*/tasks", times=None, status=200, reason="OK", body='{"data":[],"total":0}')
+
+
+def test_ha_that_is_at_it_is_given_the_time_of_a_migration(bench: Bench) -> None:
+    """It says that the service migrates, and its task is not listed yet: that is more than a request it forgot."""
+    bench.lab.spoil_next_migration("stalls")
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.message == "HA has queued the migration.")
+    hidden = bench.lab.faults.add(replace(NO_TASKS))
+    for _ in range(100):
+        bench.pass_time(bench.tick(job_id).after)
+    assert bench.job(job_id).state is JobState.MIGRATING
+    hidden.times = 0
+    bench.tick(job_id)
+
+    assert [bench.job(job_id).checkpoint.upid] == bench.migrations
+
+
+def test_ha_that_is_at_it_for_too_long(tmp_path: Path) -> None:
+    """After that time nothing is proven, and the service's state is told."""
+    timing = replace(PATIENCE, migration_timeout_seconds=60)
+    with Bench(tmp_path, awake(with_guest(ha=True)), timing=timing) as bench:
+        bench.lab.spoil_next_migration("stalls")
+        job_id = bench.order()
+        bench.run(job_id, lambda job: job.message == "HA has queued the migration.")
+        bench.lab.faults.add(replace(NO_TASKS))
+
+        job = bench.run(job_id)
+
+        assert job.failure is Failure.NOT_PROVEN
+        assert "its service vm:100 is to migrate" in job.message
 
 
 def test_the_childs_failure_is_the_jobs(bench: Bench) -> None:
