@@ -1,5 +1,5 @@
 # Each target works on a fresh machine: what it needs is set up by itself (deploy/dev/venv.sh, deploy/lab/tools.py).
-.PHONY: demo test lint format deb bench venv clean
+.PHONY: demo test lint format deb bench runbook venv clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -25,6 +25,9 @@ bench: venv ## beside what others use; QUICK=1; ONLY=exporter or actuator; WRITE
 format: venv
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
+
+runbook: venv ## docs/runbook.md as the page that Prometheus serves
+	$(RUN)/python -m deploy.runbook
 
 deb: ## the exporter's Debian package, into dist/
 	@deploy/debian/build.sh dist
