@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from actuator.errors import StoreUnavailable
+from actuator.policy.jobs import STEPS
 from actuator.policy.reasons import Reason
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Metrics:
             buckets=_STEP_BUCKETS,
             registry=self.registry,
         )
+        for step in STEPS:
+            self._steps.labels(step)
         self._wakes = Histogram(
             "wattshift_wake_duration_seconds",
             "From the first request to wake until the node was a member of its cluster.",
