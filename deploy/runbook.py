@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "docs" / "runbook.md"
@@ -40,8 +41,13 @@ def anchor(heading: str) -> str:
     return heading.lower()
 
 
+def anchors(heading: str) -> tuple[str, str]:
+    """Everything that leads to a heading on the page: Grafana makes links of labels, so it has the name as it is."""
+    return anchor(heading), heading
+
+
 def page(markdown: str) -> str:
-    """Return the runbook as HTML, each heading of an alert with its anchor.
+    """Return the runbook as HTML, each heading of an alert with its anchors.
 
     Prometheus runs the page as a template of Go's, so what would begin an expression there is written as entities.
     """
@@ -49,7 +55,10 @@ def page(markdown: str) -> str:
     tokens = parser.parse(markdown)
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.tag == "h2":
-            opening.attrSet("id", anchor(inline.content))
+            own, other = anchors(inline.content)
+            opening.attrSet("id", own)
+            mark = Token("html_inline", "", 0, content=f'<span id="{other}"></span>')
+            inline.children = [mark, *(inline.children or [])]
     body = parser.renderer.render(tokens, parser.options, {})
     return _FRAME.format(body=body.replace("{{", "&#123;&#123;"))
 

@@ -13,6 +13,9 @@ GUEST = 'id=~"$guest"'
 A_GUEST = 'id!~"host|idle"'
 """Matchers. ``host`` and ``idle`` are the shares of a node's power that are no guest's."""
 
+_LABEL_VALUES = 1
+"""As Grafana's own editor of variables writes it, which would show an empty form otherwise."""
+
 
 def datasource() -> DatasourceVariable:
     """Which Prometheus."""
@@ -57,7 +60,7 @@ def _labels(name: str, label: str, query: str) -> QueryVariable:
         QueryVariable(name)
         .label(label)
         .datasource(SOURCE)
-        .query({"query": query, "refId": f"variable-{name}"})
+        .query({"qryType": _LABEL_VALUES, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"})
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.NATURAL_ASC)
         .multi(multi=True)

@@ -70,6 +70,9 @@ FAULTS: dict[str, dict[str, dict[str, tuple[str, str, str]]]] = {
                 "(wattshift:node_watts:mean != on",
             ),
         },
+        "a load that goes up and down below the threshold is no trend": {
+            "three minutes alone decide": ("trend.yml", "mean[10m], 600) >", "mean[3m], 600) >")
+        },
         "a step, however high below the threshold, a level load and a fall never fire": {
             "ten minutes alone decide": ("trend.yml", "mean[3m], 600) >", "mean[10m], 600) >")
         },

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from deploy.runbook import PAGE, SOURCE, anchor, page
+from deploy.runbook import PAGE, SOURCE, anchor, anchors, page
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "rules"
 PARTS = ["Meaning", "Impact", "Diagnosis", "Mend"]
@@ -34,12 +34,13 @@ def test_each_alert_has_one_heading_and_each_heading_an_alert() -> None:
 
 
 def test_each_alert_links_to_its_heading_on_the_page() -> None:
-    """By Prometheus's own address, the file that is shipped, and an anchor that is there once."""
+    """By Prometheus's own address, the file that is shipped, and an anchor that is there once; and so is its name."""
     served = PAGE.read_text()
 
     for alert, link in links().items():
         assert link == f"{{{{ $externalURL }}}}/consoles/{PAGE.name}#{anchor(alert)}"
-        assert served.count(f'id="{anchor(alert)}"') == 1
+        for name in anchors(alert):
+            assert served.count(f'id="{name}"') == 1
 
 
 def test_the_page_is_that_of_the_runbook() -> None:

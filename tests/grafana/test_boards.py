@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from actuator.adapters.store import Store
-from deploy.runbook import PAGE
+from deploy.runbook import PAGE, anchors
 from grafana.boards import BOARDS, FOLDER, text
 from tests.grafana.declared import labels, made, metrics, names
 from tests.grafana.questions import Question, everything
@@ -142,6 +142,16 @@ def test_a_metric_or_label_that_nobody_makes_is_caught(known: Mapping[str, froze
         unknown(replace(good, expression="wattshift:node_watts:mean7m"), known)[0]
         == "here: wattshift:node_watts:mean7m"
     )
+
+
+def test_each_alert_on_a_board_leads_to_its_heading() -> None:
+    """The link is made of the alert's name, and the page has an anchor of that name."""
+    (panel,) = [panel for panel in board("power")["panels"] if panel["title"] == "Alerts"]
+    (link,) = panel["fieldConfig"]["defaults"]["links"]
+
+    assert link["url"] == "$runbook#${__field.labels.alertname}"
+    assert "NodePowerHigh" in anchors("NodePowerHigh")
+    assert 'id="NodePowerHigh"' in PAGE.read_text()
 
 
 def test_grafana_finds_what_is_provisioned() -> None:
