@@ -86,7 +86,7 @@ def asked(board: Mapping[str, Any]) -> Iterator[Question]:
             f"{board['title']}: mark {mark['name']}",
             mark["target"]["expr"],
             mark["titleFormat"],
-            step=_step(SPAN, "mark"),
+            step=max(_seconds(mark["step"]), _step(SPAN, "mark")),
         )
 
 
