@@ -13,8 +13,8 @@ _LEAST_STEP = "10s"
 class _PrometheusMark(AnnotationQuery):
     """What Grafana's Prometheus data source reads of a mark beside what its schema of boards knows.
 
-    The names are those of Grafana's package ``@grafana/prometheus``: up to 11 ``datasource.ts`` takes expression and step
-    of the mark itself, from 12 on ``annotations.ts`` takes them of its target.
+    The names are those of Grafana's package ``@grafana/prometheus``: in 11 ``datasource.ts`` takes expression and step
+    of the mark itself, in 12 ``annotations.ts`` takes them of its target.
     """
 
     def __init__(self, name: str, color: str, expression: str, title: str, *, at_value: bool = False) -> None:
