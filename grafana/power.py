@@ -35,11 +35,15 @@ _NO_ENERGY = "Nothing measured yet"
 _DAY = f"sum(wattshift:node_joules:day{{{NODE}}}) / 3.6e6"
 _MONTH = f"sum_over_time(wattshift:node_joules:minute{{{NODE}}}[30d])"
 
-# A sum by each way to measure, named by it. Packages and memory are what `rapl` stands for as the node's figure.
+# A sum by each way to measure, named by it. Packages and memory are what `rapl` stands for as the node's figure. Which
+# of hwmon's sensors are the machine's meter or its power supplies is known to the exporter alone, which says it while
+# they stand for the node.
 _BY_METER = " or ".join(
     f'label_replace(sum by (node) ({metric}), "meter", "{meter}", "", "")'
     for meter, metric in {
         "dcmi": f"wattshift_dcmi_watts{{{NODE}}}",
+        "acpi": f'wattshift:node_watts{{{NODE}, source="acpi"}}',
+        "psu": f'wattshift:node_watts{{{NODE}, source="psu"}}',
         "rapl": f'wattshift_rapl_watts{{{NODE}, domain=~"package|dram"}}',
         "psys": f'wattshift_rapl_watts{{{NODE}, domain="psys"}}',
         "powerstat": f"wattshift_powerstat_watts{{{NODE}}}",
@@ -161,7 +165,8 @@ def _fleet() -> timeseries.Panel:
 def _side_by_side() -> timeseries.Panel:
     about = (
         "Everything that measures the same node. The BMC (dcmi) sees the whole machine, psys the platform, rapl "
-        "packages and memory, powerstat packages alone, so they differ; what contradicts is beside."
+        "packages and memory, powerstat packages alone, so they differ; what contradicts is beside. acpi and psu are "
+        "shown while they stand for the node; their sensors are below."
     )
     return lines(
         "Sources side by side",
