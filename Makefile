@@ -1,5 +1,5 @@
 # Each target works on a fresh machine: what it needs is set up by itself (deploy/dev/venv.sh, deploy/lab/tools.py).
-.PHONY: demo test lint format deb bench venv clean
+.PHONY: demo test lint format deb bench dashboards runbook venv clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -17,7 +17,7 @@ lint: venv ## style, types, import contracts, docstrings
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/interrogate --quiet exporter actuator deploy tests
+	$(RUN)/interrogate --quiet exporter actuator deploy grafana tests
 
 bench: venv ## beside what others use; QUICK=1; ONLY=exporter or actuator; WRITE=1 puts the figures into docs/performance.md
 	@$(RUN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(WRITE),--write)
@@ -25,6 +25,12 @@ bench: venv ## beside what others use; QUICK=1; ONLY=exporter or actuator; WRITE
 format: venv
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
+
+dashboards: venv ## Grafana's boards, from grafana/*.py
+	$(RUN)/python -m grafana
+
+runbook: venv ## docs/runbook.md as the page that Prometheus serves
+	$(RUN)/python -m deploy.runbook
 
 deb: ## the exporter's Debian package, into dist/
 	@deploy/debian/build.sh dist
