@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.deploy.rule_cases import CATCHES, judges_of
+
 if TYPE_CHECKING:
     from deploy.lab.tools import Toolbox
 
@@ -185,10 +187,19 @@ def test_a_fault_in_the_rules_is_caught(fault: str, toolbox: Toolbox, tmp_path: 
     rules.write_text(text.replace(right, wrong))
 
     assert promtool(toolbox, "check", "rules", rules).returncode == 0, "a fault of meaning, not of syntax"
-    done = judge(toolbox, broken / "tests" / ("wattshift.yml" if rule_file == "wattshift.yml" else "power.yml"))
+    rule_tests = broken / "tests" / ("wattshift.yml" if rule_file == "wattshift.yml" else "power.yml")
+    done = judge(toolbox, judges_of(fault, rule_tests))
 
     assert done.returncode != 0
     assert "FAILED" in done.stdout
+
+
+def test_each_fault_is_said_to_be_caught_once() -> None:
+    """What is said of the cases speaks of faults that there are, and of each by one case."""
+    said = [fault for faults in CATCHES.values() for fault in faults]
+
+    assert len(said) == len(set(said))
+    assert set(said) <= set(FAULTS)
 
 
 @pytest.mark.parametrize("rule_file", ["power.yml", "wattshift.yml"])
