@@ -25,6 +25,7 @@ RELEASES = ("bookworm", "trixie")
 
 # What every node has, and what the exporter's package depends on and recommends, each in the release's own version.
 _PACKAGES = ("systemd", "udev", "python3", "python3-prometheus-client", "ipmitool", "powerstat")
+_KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 
 
@@ -50,6 +51,11 @@ class Userlands:
         with ThreadPoolExecutor() as pool:
             return dict(zip(RELEASES, pool.map(self._ensure, RELEASES), strict=True))[release]
 
+    @property
+    def _apt(self) -> Path:
+        # apt's lists name every release that the machine's sources do, so one set of them is enough.
+        return self.root / ".apt"
+
     def _ensure(self, release: str) -> Path:
         folder, stamp = self.root / release, self.root / f"{release}.packages"
         with FolderLock(self.root / f".{release}.lock"):
@@ -62,14 +68,17 @@ class Userlands:
 
     def _make(self, release: str, folder: Path) -> None:
         # mmdebstrap knows the keys of releases newer than the machine only from the newest keyring.
-        keyring = unpack(["debian-archive-keyring"], self.root / f".{release}.apt")
+        with FolderLock(self.root / ".apt.lock"):
+            keyring = self._apt / "root"
+            if not (keyring / _KEYRING).exists():
+                unpack(["debian-archive-keyring"], self._apt)
         run(
             [
                 str(self.toolbox.find("mmdebstrap")),
                 "--mode=root",
                 "--variant=minbase",
                 "--format=directory",
-                f"--keyring={keyring.resolve() / 'usr/share/keyrings/debian-archive-keyring.gpg'}",
+                f"--keyring={keyring.resolve() / _KEYRING}",
                 f"--include={','.join(_PACKAGES)}",
                 *(f"--aptopt={line}" for line in run(["apt-config", "dump"]).splitlines() if _is_way(line)),
                 release,
@@ -79,7 +88,7 @@ class Userlands:
         )
 
     def _mirror(self, release: str) -> str:
-        lists = run([*apt_get(self.root / f".{release}.apt"), "indextargets", "--format", _SOURCES])
+        lists = run([*apt_get(self._apt), "indextargets", "--format", _SOURCES])
         for line in lists.splitlines():
             match line.split():
                 case ["Packages", "Debian", "main", suite, site] if "-" not in suite:
