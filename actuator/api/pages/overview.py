@@ -1,0 +1,104 @@
+"""``/``: the nodes, what runs, what has ended, and the switches."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from actuator.api.pages.entrance import Viewing
+from actuator.api.pages.job_cards import JobCard, Names, job_card
+from actuator.api.pages.node_cards import node_cards, total_watts
+from actuator.api.pages.parts import Paged, Parts
+from actuator.api.pages.route import PageRoute
+from actuator.api.pages.showing import page
+from actuator.api.pages.sight import Seen
+from actuator.api.services import Services, Wired
+from actuator.policy.jobs import TERMINAL, Job
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_SHOWN = 15
+_MOST = 500
+_OLD_SECONDS = 15.0
+"""A look that is older is said to be."""
+
+Ended = Annotated[int, Query(ge=1, le=_MOST)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What the database tells, of one moment."""
+
+    running: list[Job]
+    ended: list[Job]
+    paused: str | None
+
+
+@router.get("/")
+async def overview(viewer: Viewing, services: Wired, parts: Paged, ended: Ended = _SHOWN) -> Response:
+    """Show it."""
+    facts = await overview_facts(services, parts, ended=ended, patience=parts.look_patience)
+    notice = parts.sessions.tell(viewer.session)
+    return page("overview.html", viewer=viewer, notice=notice, stream=f"/live?ended={ended}", **facts)
+
+
+async def overview_facts(services: Services, parts: Parts, *, ended: int, patience: float) -> dict[str, Any]:
+    """Return what the overview shows, whoever looks at it.
+
+    Args:
+        services: Whom to ask.
+        parts: Ours.
+        ended: How many jobs that are over are shown.
+        patience: How long a look at the nodes is waited for, in seconds.
+
+    Raises:
+        StoreUnavailable: Nothing can be told.
+    """
+    seen = await parts.sight.nodes(patience)
+    kept = await run_in_threadpool(_kept, services, ended)
+    now, names = services.clock(), names_of(seen)
+    running = [job_card(job, names, now) for job in kept.running]
+    over = [job_card(job, names, now) for job in kept.ended[:ended]]
+    drawn, measured = (None, 0) if seen is None else total_watts(seen.answer)
+    return {
+        "nodes": None if seen is None else node_cards(seen.answer, kept.running),
+        "quorate": None if seen is None else seen.answer.quorate,
+        "trouble": _trouble(seen),
+        "drawn": drawn,
+        "measured": measured,
+        "running": running,
+        "over": over,
+        "more": len(kept.ended) > ended,
+        "most": _MOST,
+        "paused": kept.paused,
+        "mode": services.mode(),
+        "leading": services.leading(),
+        "said": _said(running, over),
+        "title": f"{len(running)} running" if running else "Overview",
+    }
+
+
+def names_of(seen: Seen | None) -> Names:
+    """Return the guests' names, as far as the newest look told them."""
+    return {} if seen is None else {guest.vmid: guest.name for node in seen.answer.nodes for guest in node.guests}
+
+
+def _kept(services: Services, ended: int) -> _Kept:
+    store = services.store
+    # One more than is shown tells that there are more.
+    return _Kept(store.live_jobs()[::-1], store.jobs(limit=ended + 1, states=TERMINAL), store.paused())
+
+
+def _trouble(seen: Seen | None) -> str | None:
+    if seen is None:
+        return "Proxmox has not answered yet; what it tells of the nodes will show here as soon as it does."
+    if seen.answer.error is not None:
+        return seen.answer.error
+    if seen.age_seconds > _OLD_SECONDS:
+        return f"Proxmox has not answered for {seen.age_seconds:.0f} s; the nodes are shown as they were then."
+    return None
+
+
+def _said(running: list[JobCard], over: list[JobCard]) -> str:
+    return " ".join(card.said for card in [*running, *over[:1]])

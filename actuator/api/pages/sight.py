@@ -1,0 +1,65 @@
+"""The nodes as they were seen newest: one look for all who watch, and none while nobody does.
+
+A look at Proxmox may hang for seconds. A page never waits for it that long, since its jobs are news by themselves.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from actuator.api.nodes import NodesAnswer
+
+_FRESH_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look showed.
+
+    Attributes:
+        answer: As ``GET /api/v1/nodes`` tells it.
+        age_seconds: How long ago.
+    """
+
+    answer: NodesAnswer
+    age_seconds: float
+
+
+class Sight:
+    """Looks when what it has is old, and only once at a time.
+
+    Args:
+        look: Takes one look.
+        clock: Seconds since any moment, never back.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[NodesAnswer]], *, clock: Callable[[], float]) -> None:
+        self._look = look
+        self._clock = clock
+        self._newest: tuple[NodesAnswer, float] | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    async def nodes(self, patience: float) -> Seen | None:
+        """Return the newest look, which may be an old one while the next is under way; None before the first.
+
+        Args:
+            patience: How long the next one is waited for, in seconds.
+
+        Raises:
+            StoreUnavailable: The look needs our own memory too, which cannot be read.
+        """
+        looking = self._looking
+        if looking is None or (looking.done() and self._old):
+            looking = self._looking = asyncio.create_task(self._take())
+        if not looking.done():
+            await asyncio.wait({looking}, timeout=patience)
+        if looking.done() and not looking.cancelled():
+            looking.result()  # raises what the look raised
+        return None if self._newest is None else Seen(self._newest[0], self._clock() - self._newest[1])
+
+    @property
+    def _old(self) -> bool:
+        return self._newest is None or self._clock() - self._newest[1] >= _FRESH_SECONDS
+
+    async def _take(self) -> None:
+        self._newest = (await self._look(), self._clock())
