@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from actuator.api.pages.timeline import Step, rough_steps
 from actuator.api.views import WattsView, utc
 from actuator.policy.jobs import Job, JobState, Outcome, Progress
 from actuator.policy.orders import Action
@@ -39,6 +40,7 @@ class JobCard:
         outcome: What the migration cost.
         watts: What both nodes drew before and after.
         guest_node: Where the guest was seen last.
+        steps: Where each step stands.
     """
 
     id: str
@@ -60,6 +62,7 @@ class JobCard:
     outcome: Outcome | None
     watts: WattsView | None
     guest_node: str | None
+    steps: list[Step]
 
     @property
     def said(self) -> str:
@@ -100,6 +103,7 @@ def job_card(job: Job, names: Names, now: float) -> JobCard:
         outcome=job.checkpoint.outcome,
         watts=None if watts is None else WattsView.of(watts),
         guest_node=job.guest_node,
+        steps=rough_steps(job),
     )
 
 

@@ -14,12 +14,14 @@ from actuator.api.pages.route import PageRoute
 from actuator.api.pages.showing import page
 from actuator.api.pages.sight import Seen
 from actuator.api.services import Services, Wired
-from actuator.policy.jobs import TERMINAL, Job
+from actuator.policy.jobs import TERMINAL, Job, JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _SHOWN = 15
 _MOST = 500
+_MOST_RUNNING, _MOST_QUEUED = 40, 10
+_AT_WORK = frozenset(JobState) - TERMINAL - {JobState.QUEUED}
 _OLD_SECONDS = 15.0
 """A look that is older is said to be."""
 
@@ -31,6 +33,7 @@ class _Kept:
     """What the database tells, of one moment."""
 
     running: list[Job]
+    live: int
     ended: list[Job]
     paused: str | None
 
@@ -68,6 +71,7 @@ async def overview_facts(services: Services, parts: Parts, *, ended: int, patien
         "drawn": drawn,
         "measured": measured,
         "running": running,
+        "live": kept.live,
         "over": over,
         "more": len(kept.ended) > ended,
         "most": _MOST,
@@ -75,7 +79,7 @@ async def overview_facts(services: Services, parts: Parts, *, ended: int, patien
         "mode": services.mode(),
         "leading": services.leading(),
         "said": _said(running, over),
-        "title": f"{len(running)} running" if running else "Overview",
+        "title": f"{kept.live} under way" if kept.live else "Overview",
     }
 
 
@@ -85,9 +89,13 @@ def names_of(seen: Seen | None) -> Names:
 
 
 def _kept(services: Services, ended: int) -> _Kept:
-    store = services.store
+    store, counts = services.store, services.store.counts()
+    at_work = store.jobs(limit=_MOST_RUNNING, states=_AT_WORK)
+    # A storm of alerts may queue thousands.
+    running = [*at_work, *store.jobs(limit=_MOST_QUEUED, states=[JobState.QUEUED])]
+    live = sum(number for state, number in counts.items() if state not in TERMINAL)
     # One more than is shown tells that there are more.
-    return _Kept(store.live_jobs()[::-1], store.jobs(limit=ended + 1, states=TERMINAL), store.paused())
+    return _Kept(running, live, store.jobs(limit=ended + 1, states=TERMINAL), store.paused())
 
 
 def _trouble(seen: Seen | None) -> str | None:
