@@ -35,7 +35,8 @@ class PageRoute(APIRoute):
             try:
                 return await inner(request)
             except SignInFirst:
-                if request.method == "GET" and "text/html" in request.headers.get("accept", "text/html"):
+                # A stream that was sent to another page would be taken for one that may be tried again.
+                if request.method == "GET" and "text/event-stream" not in request.headers.get("accept", ""):
                     return RedirectResponse(f"{SIGN_IN}?{urlencode({'to': request.url.path})}", status_code=303)
                 return _answer(request, refused(401, _SIGN_IN_AGAIN))
             except Refused as refusal:
