@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from actuator.api.nodes import NodesAnswer
 
-_FRESH_SECONDS = 1.5
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -31,11 +29,15 @@ class Sight:
     Args:
         look: Takes one look.
         clock: Seconds since any moment, never back.
+        fresh_seconds: How old a look may be to stand for a new one.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[NodesAnswer]], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, look: Callable[[], Awaitable[NodesAnswer]], *, clock: Callable[[], float], fresh_seconds: float = 1.5
+    ) -> None:
         self._look = look
         self._clock = clock
+        self._fresh_seconds = fresh_seconds
         self._newest: tuple[NodesAnswer, float] | None = None
         self._looking: asyncio.Task[None] | None = None
 
@@ -59,7 +61,7 @@ class Sight:
 
     @property
     def _old(self) -> bool:
-        return self._newest is None or self._clock() - self._newest[1] >= _FRESH_SECONDS
+        return self._newest is None or self._clock() - self._newest[1] >= self._fresh_seconds
 
     async def _take(self) -> None:
         self._newest = (await self._look(), self._clock())

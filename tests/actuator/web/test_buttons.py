@@ -1,4 +1,4 @@
-"""What the buttons do: the same as the API's calls, under the name of whoever pressed them, and told on the next page."""
+"""What the buttons do: the same as the API's calls, under the name of whoever pressed them; the next page tells."""
 
 from __future__ import annotations
 
@@ -74,7 +74,6 @@ def test_wake_and_trust(world: World, operator: Visitor) -> None:
 
     assert "Node pve may be woken again." in Read(answer.text).text
     assert world.store.history(world.now).quarantined == {}
-    world.app.state.page.sight._newest = None
     answer = operator.press("/nodes/pve/wake")
     [job] = world.store.jobs()
 

@@ -9,12 +9,11 @@ import pytest
 from actuator.api.pages.application import PAGES
 from actuator.api.pages.route import PageRoute
 from tests.actuator.api.world import READ_TOKEN, World
-from tests.actuator.web.visits import Read, Visitor, parts
+from tests.actuator.web.visits import FORM, Read, Visitor, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 CHANGING = [
     "/move",
     "/jobs/x/cancel",

@@ -49,8 +49,8 @@ def test_what_is_unknown_is_never_0(world: World, operator: Visitor) -> None:
 
 def test_names_are_what_their_owners_like(world: World, operator: Visitor) -> None:
     """A guest's name, an error of Proxmox and a person's reason are shown as they are, and are never markup."""
-    world.store.pause(f"because {HOSTILE}", world.now)
     job_id = begin(world, vmid=101)["id"]
+    world.store.pause(f"because {HOSTILE}", world.now)
     world.lead(job_id, JobState.PREFLIGHT, message=f"Proxmox says {HOSTILE}")
     for path in ("/", f"/jobs/{job_id}", "/move?vmid=101&target_node=pve3"):
         page = operator.open(path)
@@ -59,7 +59,6 @@ def test_names_are_what_their_owners_like(world: World, operator: Visitor) -> No
         assert all(attributes.get("src") for tag, attributes in page.tags if tag == "script"), path
         assert "alert(1)" not in "".join(page.values("a", "href")), path
     world.cluster = ProxmoxUnreachable(f"{HOSTILE} is no answer")
-    parts(world).sight._newest = None
 
     assert f"{HOSTILE} is no answer" in operator.open().text
 
@@ -132,10 +131,12 @@ def test_a_job_under_way(world: World, operator: Visitor) -> None:
 
 def test_a_node_that_is_being_woken(world: World, operator: Visitor) -> None:
     """It is shown as waking, and no second wake is offered."""
-    assert "/nodes/pve/wake" not in {form.action for form in operator.open().forms}  # nobody can wake it
+    world.rules = replace(world.rules, wakeable=frozenset())
+
+    assert "pve off" in operator.open().text
+    assert "/nodes/pve/wake" not in {form.action for form in operator.open().forms}
     world.rules = replace(world.rules, wakeable=frozenset({"pve"}))
     world.wakes = {"pve": Wake()}
-    parts(world).sight._newest = None
     page = operator.open()
 
     assert "/nodes/pve/wake" in {form.action for form in page.forms}
@@ -167,7 +168,7 @@ def test_history_tells_why(world: World, operator: Visitor) -> None:
     page = operator.open()
 
     assert "failed never woke Guest 101" in page.text
-    assert "It gave no sign. 1 min 5 s −8.0 W" in page.text
+    assert "It gave no sign. 1 min 5 s \N{MINUS SIGN}8.0 W" in page.text
     assert "skipped guest locked Guest 100" in page.text
     assert page.text.index("never woke") < page.text.index("guest locked")
     assert "Show up to" not in page.text

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.testclient import TestClient
 
+from actuator.api.nodes import list_nodes
 from actuator.api.pages.sessions import Sessions
+from actuator.api.pages.sight import Sight
 from actuator.policy.power import Power
 from tests.actuator.api.world import OPERATE_TOKEN, RULES, World
 from tests.actuator.policy import samples
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from actuator.api.pages.parts import Parts
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 HOSTILE = "<script>alert(1)</script>"
 """What a guest's owner may call it, as far as we know."""
@@ -36,6 +40,7 @@ def shop(folder: Path) -> World:
     world.cluster = THREE_NODES
     world.power = Power({"pve2": 84.5}, {"pve2": 90.0}, {100: 31.0})
     parts(world).sessions = Sessions(clock=world.clock)
+    parts(world).sight = Sight(lambda: list_nodes(world.app.state.services), clock=world.clock, fresh_seconds=0.0)
     parts(world).poll_seconds = 0.01
     return world
 
@@ -94,9 +99,9 @@ class Visitor:
     def __init__(self, world: World, *, scheme: str = "http") -> None:
         self.client = TestClient(world.app, base_url=f"{scheme}://testserver", raise_server_exceptions=False)
 
-    def sign_in(self, token: str = OPERATE_TOKEN, **fields: str) -> Any:
-        """Present a token, and go where that leads."""
-        return self.client.post("/sign-in", data={"token": token, **fields})
+    def sign_in(self, token: str = OPERATE_TOKEN) -> Any:
+        """Present a token; returns the answer."""
+        return self.client.post("/sign-in", data={"token": token}, follow_redirects=False)
 
     def open(self, path: str = "/") -> Read:
         """Open a page that is there."""
@@ -107,4 +112,4 @@ class Visitor:
     def press(self, action: str, page: str = "/", **filled: str) -> Any:
         """Send the form on a page that leads to this address, with what is filled in; go where that leads."""
         [form] = [form for form in self.open(page).forms if form.action == action]
-        return self.client.request(form.method.upper(), action, data=form.fields | filled)
+        return self.client.request(form.method.upper(), action, data=form.fields | filled, headers=FORM)
