@@ -19,7 +19,7 @@ from actuator.adapters.intake import Intake
 from actuator.adapters.node_records import NodeRecords
 from actuator.adapters.tables import control, episodes, job_events, jobs, lease, quarantine
 from actuator.errors import CancelRequested
-from actuator.policy.jobs import Failure, JobState, allowed
+from actuator.policy.jobs import TERMINAL, Failure, JobState, allowed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -139,6 +139,19 @@ class Store:
         """Jobs with work left, oldest first."""
         with self.database.reading() as conn:
             return [codec.job_from_row(row) for row in conn.execute(queries.LIVE).mappings()]
+
+    def live_count(self) -> int:
+        """How many jobs have work left."""
+        states = [state.value for state in JobState if state not in TERMINAL]  # by the index, which knows states alone
+        with self.database.reading() as conn:
+            found: int = conn.execute(select(func.count()).where(jobs.c.state.in_(states))).scalar_one()
+            return found
+
+    def ended_jobs(self, limit: int) -> list[Job]:
+        """Jobs that are over, those accepted last first; fast however many there are."""
+        query = select(jobs).where(jobs.c.finished_at.is_not(None)).order_by(jobs.c.seq.desc()).limit(limit)
+        with self.database.reading() as conn:
+            return [codec.job_from_row(row) for row in conn.execute(query).mappings()]
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
         """A job's history in order, from the event after id ``after`` on."""

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
-from starlette.concurrency import run_in_threadpool
 
 from actuator.api.pages.entrance import Viewing
 from actuator.api.pages.job_cards import job_card
@@ -43,7 +42,7 @@ async def job_facts(services: Services, parts: Parts, job_id: str, *, patience: 
     Raises:
         StoreUnavailable: Nothing can be told.
     """
-    found = await run_in_threadpool(_found, services, job_id)
+    found = await parts.aside(lambda: _found(services, job_id))
     if found is None:
         return None
     job, episode, events = found

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from starlette.concurrency import run_in_threadpool
 
 from actuator.api.pages.entrance import Viewing
 from actuator.api.pages.job_cards import JobCard, Names, job_card
@@ -59,7 +58,7 @@ async def overview_facts(services: Services, parts: Parts, *, ended: int, patien
         StoreUnavailable: Nothing can be told.
     """
     seen = await parts.sight.nodes(patience)
-    kept = await run_in_threadpool(_kept, services, ended)
+    kept = await parts.aside(lambda: _kept(services, ended))
     now, names = services.clock(), names_of(seen)
     running = [job_card(job, names, now) for job in kept.running]
     over = [job_card(job, names, now) for job in kept.ended[:ended]]
@@ -89,13 +88,12 @@ def names_of(seen: Seen | None) -> Names:
 
 
 def _kept(services: Services, ended: int) -> _Kept:
-    store, counts = services.store, services.store.counts()
+    store = services.store
     at_work = store.jobs(limit=_MOST_RUNNING, states=_AT_WORK)
     # A storm of alerts may queue thousands.
     running = [*at_work, *store.jobs(limit=_MOST_QUEUED, states=[JobState.QUEUED])]
-    live = sum(number for state, number in counts.items() if state not in TERMINAL)
     # One more than is shown tells that there are more.
-    return _Kept(running, live, store.jobs(limit=ended + 1, states=TERMINAL), store.paused())
+    return _Kept(running, store.live_count(), store.ended_jobs(ended + 1), store.paused())
 
 
 def _trouble(seen: Seen | None) -> str | None:

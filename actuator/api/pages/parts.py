@@ -3,12 +3,17 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from actuator.api.pages.sessions import Sessions
 from actuator.api.pages.sight import Sight
+
+Seen = TypeVar("Seen")
+
+_THREADS = 4
 
 
 @dataclass(slots=True)
@@ -32,6 +37,14 @@ class Parts:
     poll_seconds: float = 0.5
     beat_seconds: float = 5.0
     watching: int = 0
+    _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
+
+    async def aside(self, look: Callable[[], Seen]) -> Seen:
+        """Look into the database in one of the few threads that pages may keep busy.
+
+        Alerts are taken in by threads too: a database that hangs under many pages must leave them some.
+        """
+        return await to_thread.run_sync(look, limiter=self._threads)
 
 
 async def _parts(request: Request) -> Parts:

@@ -36,20 +36,16 @@ def program(toolbox: Toolbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @contextmanager
 def opened(program: Browser, world: World, **settings: Any) -> Iterator[Page]:
     """The overview, open and up to date, for somebody who may operate."""
-    screen = program.new_context(**settings)
-    screen.set_default_timeout(PATIENCE_MILLISECONDS)
-    try:
-        with served(world) as (host, port):
-            page = screen.new_page()
-            page.goto(f"http://{host}:{port}/")
-            page.locator("#token").fill(OPERATE_TOKEN)
-            with page.expect_navigation():
-                page.keyboard.press("Enter")
-            if settings.get("java_script_enabled", True):
-                page.locator("#pulse.live").wait_for()
-            yield page
-    finally:
-        screen.close()
+    with served(world) as (host, port), program.new_context(**settings) as screen:
+        screen.set_default_timeout(PATIENCE_MILLISECONDS)
+        page = screen.new_page()
+        page.goto(f"http://{host}:{port}/")
+        page.locator("#token").fill(OPERATE_TOKEN)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        if settings.get("java_script_enabled", True):
+            page.locator("#pulse.live").wait_for()
+        yield page
 
 
 def test_names_do_nothing(program: Browser, world: World) -> None:

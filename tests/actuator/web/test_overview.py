@@ -178,7 +178,7 @@ def test_history_tells_why(world: World, operator: Visitor) -> None:
 def test_a_storm_is_cut_short(world: World, operator: Visitor) -> None:
     """However many jobs wait for their turn, some are shown and the rest is counted."""
     world.rules = replace(world.rules, allowed_vmids=frozenset(range(100, 140)))
-    world.client.app.state.services.intake.adopt(world.rules)
+    world.app.state.services.intake.adopt(world.rules)
     for vmid in range(100, 112):
         begin(world, vmid=vmid, node=None, target_node=None)
     text = operator.open().text
