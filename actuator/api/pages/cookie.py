@@ -24,8 +24,9 @@ def take_back(response: Response, request: Request) -> None:
 
 
 def _name(request: Request) -> str:
-    # Browsers hold no port against a cookie, and two actuators may stand on one machine.
-    name = f"wattshift-{request.url.port or 'default'}"
+    # Browsers hold no port against a cookie, and two actuators may stand on one machine, or behind one name.
+    _, port = request.scope.get("server") or (None, None)
+    name = f"wattshift-{port or 'socket'}"
     return f"{_HOST_PREFIX}{name}" if _over_tls(request) else name
 
 

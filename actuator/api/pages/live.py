@@ -22,7 +22,7 @@ from actuator.api.problems import refused
 from actuator.api.services import Wired
 from actuator.auth import Scope
 from actuator.errors import StoreUnavailable
-from actuator.web.templates import render
+from actuator.web.rendering import render
 
 log = structlog.get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

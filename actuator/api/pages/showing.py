@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
 
-from actuator.web.templates import render
+from actuator.web.rendering import render
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "

@@ -9,7 +9,7 @@ from actuator.auth import Holder, Scope, Tokens, digest_of, hashed
 from tests.actuator.api.world import ALERT_TOKEN, OPERATE_TOKEN, READ_TOKEN, World
 from tests.actuator.web.visits import Read, Visitor, parts
 
-NAME = "wattshift-default"
+NAME = "wattshift-80"
 
 
 def test_nobody_sees_anything_before(world: World) -> None:
