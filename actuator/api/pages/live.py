@@ -6,7 +6,7 @@ changed, and a beat in between, so that a page knows that it is up to date and n
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import anyio
 import structlog
@@ -19,7 +19,7 @@ from actuator.api.pages.overview import Ended, overview_facts
 from actuator.api.pages.parts import Paged, Parts
 from actuator.api.pages.route import PageRoute
 from actuator.api.problems import refused
-from actuator.api.services import Wired
+from actuator.api.services import Services, Wired
 from actuator.auth import Scope
 from actuator.errors import StoreUnavailable
 from actuator.web.rendering import render
@@ -27,7 +27,7 @@ from actuator.web.rendering import render
 log = structlog.get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-_MOST = 32
+MOST_WATCHED: Final = 32
 """Pages watched at a time: each one looks into the database as long as it is open."""
 
 Facts = Callable[[], Awaitable[dict[str, Any] | None]]
@@ -42,20 +42,27 @@ async def watch(
     ended: Ended = 15,
 ) -> EventSourceResponse:
     """Follow the overview, or a job."""
-    if parts.watching >= _MOST:
-        raise refused(503, f"{_MOST} pages are watched already; reload this one to see news.")
+    if parts.watching >= MOST_WATCHED:
+        raise refused(503, f"{MOST_WATCHED} pages are watched already; reload this one to see news.")
 
-    def present() -> Viewer | None:
-        found = recognised(request, services, parts)
-        return found if found is not None and found.holder.may(Scope.READ) else None
+    told = _told(
+        parts,
+        "overview_live.html" if job is None else "job_live.html",
+        lambda: _present(request, services, parts),
+        lambda: _facts(services, parts, job, ended),
+    )
+    return EventSourceResponse(told)
 
-    async def facts() -> dict[str, Any] | None:
-        if job is None:
-            return await overview_facts(services, parts, ended=ended, patience=0.0)
-        return await job_facts(services, parts, job, patience=0.0)
 
-    template = "overview_live.html" if job is None else "job_live.html"
-    return EventSourceResponse(_told(parts, template, present, facts))
+def _present(request: Request, services: Services, parts: Parts) -> Viewer | None:
+    found = recognised(request, services, parts)
+    return found if found is not None and found.holder.may(Scope.READ) else None
+
+
+async def _facts(services: Services, parts: Parts, job: str | None, ended: int) -> dict[str, Any] | None:
+    if job is None:
+        return await overview_facts(services, parts, ended=ended, patience=0.0)
+    return await job_facts(services, parts, job, patience=0.0)
 
 
 async def _told(

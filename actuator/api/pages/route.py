@@ -32,6 +32,7 @@ class PageRoute(APIRoute):
         inner = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
+            """Answer with a page, whatever happens."""
             try:
                 return await inner(request)
             except SignInFirst:

@@ -11,11 +11,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 _LIFETIME_SECONDS = 12 * 3600.0
 """A night, and not two."""
 
-_MOST = 256
+MOST_SESSIONS: Final = 256
 """Sessions at a time; only who has a token can begin one, and the one begun first makes room."""
 
 _KEY_BYTES = 32
@@ -73,7 +74,7 @@ class Sessions:
         key = secrets.token_urlsafe(_KEY_BYTES)
         with self._lock:
             self._sessions[_kept(key)] = Session(token_digest, self._clock() + _LIFETIME_SECONDS)
-            if len(self._sessions) > _MOST:
+            if len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)
         return key
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from actuator.api.nodes import NodesAnswer
+from actuator.errors import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Sight:
         self._clock = clock
         self._fresh_seconds = fresh_seconds
         self._newest: tuple[NodesAnswer, float] | None = None
+        self._trouble: StoreUnavailable | None = None
         self._looking: asyncio.Task[None] | None = None
 
     async def nodes(self, patience: float) -> Seen | None:
@@ -55,8 +57,10 @@ class Sight:
             looking = self._looking = asyncio.create_task(self._take())
         if not looking.done():
             await asyncio.wait({looking}, timeout=patience)
+        if self._trouble is not None:
+            raise self._trouble
         if looking.done() and not looking.cancelled():
-            looking.result()  # raises what the look raised
+            looking.result()  # raises what is a defect
         return None if self._newest is None else Seen(self._newest[0], self._clock() - self._newest[1])
 
     @property
@@ -64,4 +68,7 @@ class Sight:
         return self._newest is None or self._clock() - self._newest[1] >= self._fresh_seconds
 
     async def _take(self) -> None:
-        self._newest = (await self._look(), self._clock())
+        try:
+            self._newest, self._trouble = (await self._look(), self._clock()), None
+        except StoreUnavailable as error:
+            self._trouble = error  # kept, since whoever asked may not wait for it
