@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from deploy.lab.tools import Toolbox
 
 GUEST, SOURCE, TARGET = 100, "pve2", "pve"
+HALF: Final = 46
+"""Percent of the migration at which it is held; the last whole second before the half."""
+
 ARTEFACTS: Final = Path(__file__).resolve().parents[2] / ".lab" / "artefacts" / "page"
 """What a person may look at after the test."""
 
@@ -163,8 +166,7 @@ class _Traveller:
         self._enter(page)
         self._journey.lab.set_load(GUEST, 0.6)  # over the threshold: the alert finds the guest under way
         page.evaluate(_LISTEN)
-        self._until(lambda: pocket.locator(".node .state.waking").count() > 0, "the waking node")
-        self._until(lambda: page.locator("progress[value='46']").count() > 0, "half of the migration")
+        self._until(lambda: page.locator(f"progress[value='{HALF}']").count() > 0, "half of the migration")
         self._look(page, "job-under-way")
         self._look(pocket, "phone-under-way", width=True, rules=_CONTRAST)
         self._spread(desk)
