@@ -72,7 +72,7 @@ async def _told(
     try:
         told, beaten = None, parts.clock()
         while (reader := present()) is not None:
-            news = await _news(template, reader, facts)
+            news = await _news(parts, template, reader, facts)
             if news != told:
                 told, beaten = news, parts.clock()
                 yield ServerSentEvent(news[1], event=news[0])
@@ -85,7 +85,7 @@ async def _told(
         parts.watching -= 1
 
 
-async def _news(template: str, viewer: Viewer, facts: Facts) -> tuple[str, str]:
+async def _news(parts: Parts, template: str, viewer: Viewer, facts: Facts) -> tuple[str, str]:
     try:
         shown = await facts()
     except StoreUnavailable as error:
@@ -96,5 +96,6 @@ async def _news(template: str, viewer: Viewer, facts: Facts) -> tuple[str, str]:
         )
     if shown is None:
         return "over", "This job is not in the database any more."
-    content = {"html": render(template, viewer=viewer, **shown), "said": shown["said"], "title": shown["title"]}
-    return "page", json.dumps(content)
+    # Aside, since a large cluster takes milliseconds, again and again, in which an alert would wait.
+    html = await parts.aside(lambda: render(template, viewer=viewer, **shown))
+    return "page", json.dumps({"html": html, "said": shown["said"], "title": shown["title"]})

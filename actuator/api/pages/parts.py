@@ -40,7 +40,7 @@ class Parts:
     _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 
     async def aside(self, look: Callable[[], Seen]) -> Seen:
-        """Look into the database in one of the few threads that pages may keep busy.
+        """Look into the database, or render, in one of the few threads that pages may keep busy.
 
         Alerts are taken in by threads too: a database that hangs under many pages must leave them some.
         """

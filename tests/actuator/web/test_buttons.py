@@ -9,7 +9,7 @@ import pytest
 
 from actuator.errors import ProxmoxUnreachable
 from actuator.policy.audit import AuditEvent
-from actuator.policy.jobs import Checkpoint, JobState
+from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.orders import Action
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.web.visits import Read, Visitor
@@ -166,6 +166,20 @@ def test_a_job_has_its_history(world: World, operator: Visitor) -> None:
 
     assert "preflight 2 s waking 1 min 30 s awaiting ready 7 s, now migrating ahead verifying ahead" in text
     assert "2026-11-22 16:20:29 UTC waking now waking" in text
+
+
+def test_watts_are_told_when_they_were_looked_at(world: World, operator: Visitor) -> None:
+    """Before the second look there is no "after"; from it on there is, and what is not known of it is unknown."""
+    job_id = begin(world)["id"]
+    for watts, told in (
+        (MoveWatts(90.0), "Source drew 90.0 W before Target drew unknown before Job"),
+        (MoveWatts(90.0, due_at=world.now + 90), "Source drew 90.0 W before; looked at again at 2026-11-22 16:21:57"),
+        (MoveWatts(90.0, 60.0, 70.0, 75.0, measured_at=world.now), "Both together \N{MINUS SIGN}5.0 W"),
+        (MoveWatts(90.0, measured_at=world.now), "Target drew unknown before, unknown after"),
+    ):
+        world.lead(job_id, JobState.QUEUED, checkpoint=Checkpoint(watts=watts))
+
+        assert told in operator.open(f"/jobs/{job_id}").text
 
 
 def test_a_job_that_is_not_there(operator: Visitor) -> None:
