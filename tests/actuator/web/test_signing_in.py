@@ -74,14 +74,13 @@ def test_guessing_is_slowed_down(world: World) -> None:
     assert "wait" in Read(answer.text).text
 
 
-@pytest.mark.parametrize(
-    "to", ["https://evil.example/", "//evil.example", "/\\evil.example", "/sign-out", "/jobs/../x"]
-)
-def test_signing_in_leads_nowhere_else(world: World, to: str) -> None:
+def test_signing_in_leads_nowhere_else(world: World) -> None:
     """Only pages of ours are gone on to."""
-    answer = Visitor(world).client.post("/sign-in", data={"token": READ_TOKEN, "to": to}, follow_redirects=False)
+    visitor = Visitor(world)
+    for to in ("https://evil.example/", "//evil.example", "/\\evil.example", "/sign-out", "/jobs/../x"):
+        answer = visitor.client.post("/sign-in", data={"token": READ_TOKEN, "to": to}, follow_redirects=False)
 
-    assert answer.headers["Location"] == "/"
+        assert answer.headers["Location"] == "/", to
 
 
 def test_the_api_takes_no_session(operator: Visitor) -> None:
