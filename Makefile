@@ -1,6 +1,6 @@
 # Each target works on a fresh machine: what it needs is set up by itself (deploy/dev/venv.sh, deploy/lab/tools.py).
 .PHONY: demo test lint lint-types lint-format lint-style lint-imports lint-docstrings format deb bench dashboards \
-	runbook venv clean
+	runbook screenshot venv clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -35,6 +35,10 @@ lint-docstrings:
 
 bench: venv ## beside what others use; QUICK=1; ONLY=exporter or actuator; WRITE=1 puts the figures into docs/performance.md
 	@$(RUN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+screenshot: venv ## the operator's page through a whole migration; its pictures, the README's among them
+	$(RUN)/python -m pytest -q tests/e2e/test_page.py
+	cp .lab/artefacts/page/overview-light.png docs/images/operator-page.png
 
 format: venv
 	$(RUN)/ruff format .

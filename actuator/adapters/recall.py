@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from actuator.adapters import audit, codec, queries, reports
 from actuator.adapters.tables import control, episodes, job_events, jobs
-from actuator.policy.jobs import Failure, JobState
+from actuator.policy.jobs import TERMINAL, Failure, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -73,6 +73,19 @@ class Recall:
         """Jobs with work left, oldest first."""
         with self.database.reading() as conn:
             return [codec.job_from_row(row) for row in conn.execute(queries.LIVE).mappings()]
+
+    def live_count(self) -> int:
+        """How many jobs have work left."""
+        states = [state.value for state in JobState if state not in TERMINAL]  # by the index, which knows states alone
+        with self.database.reading() as conn:
+            found: int = conn.execute(select(func.count()).where(jobs.c.state.in_(states))).scalar_one()
+            return found
+
+    def ended_jobs(self, limit: int) -> list[Job]:
+        """Jobs that are over, those accepted last first; fast however many there are."""
+        query = select(jobs).where(jobs.c.finished_at.is_not(None)).order_by(jobs.c.seq.desc()).limit(limit)
+        with self.database.reading() as conn:
+            return [codec.job_from_row(row) for row in conn.execute(query).mappings()]
 
     def events(self, job_id: str, after: int = 0, limit: int = 500) -> list[JobEvent]:
         """A job's history in order, from the event after id ``after`` on."""

@@ -45,11 +45,12 @@ class MigrationOrder:
 
 
 class Migrations:
-    """Carries migrations out; tests may order a mishap for the next one."""
+    """Carries migrations out; tests may order a mishap for the next one, or hold them half-way."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.mishaps: list[Mishap] = []
+        self.held = False
 
     def run(self, task: Task, guest: Guest, order: MigrationOrder) -> Generator[float, None, None]:
         """Work through the phases of one migration, as the worker process does."""
@@ -164,6 +165,8 @@ class Migrations:
                 # As by SIGKILL, at this very moment; a generator cannot close itself.
                 self._cluster.agenda.after(0.0, lambda: self._cluster.tasks.kill(task))
                 yield 1.0
+            if self.held and sent + speed > total // 2:
+                continue
             if mishap == "problems, stays":
                 raise TaskFailed("VM quit/powerdown failed")
             sent = min(sent + speed, total - 1)

@@ -152,6 +152,10 @@ class Lab(Background):
         """Let the next migration go wrong in this way."""
         self._do(lambda: self._engine.migrations.mishaps.append(mishap))
 
+    def hold_migrations(self, *, held: bool) -> None:
+        """Let no migration come further than half-way, so that it can be looked at in peace; or let them go on."""
+        self._do(lambda: setattr(self._engine.migrations, "held", held))
+
     def spoil_meter(self, node: str, fault: MeterFault | None) -> None:
         """Let a BMC's power meter misbehave in this way; None repairs it."""
         self._do(lambda: setattr(self._engine.bmcs[node].meter, "fault", fault))
