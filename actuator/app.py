@@ -28,6 +28,7 @@ from actuator.reload import Reloader
 from actuator.tls import Exchangeable
 from actuator.wakers import chain
 from actuator.workflow.follow_up import FollowUp
+from actuator.workflow.housekeeping import Housekeeping
 from actuator.workflow.means import Means
 from actuator.workflow.node_watch import NodeWatch
 from actuator.workflow.planning import plan
@@ -57,8 +58,8 @@ def create_app(
 ) -> FastAPI:
     """Wire the actuator; its runner starts and stops with the application's lifespan.
 
-    The application's state has ``reload``, which takes a name and reads the configuration again, and ``tls``, the
-    listener's `actuator.tls.Exchangeable`, or None.
+    The application's state has ``reload``, which takes a name and reads the configuration again, ``tls``, the
+    listener's `actuator.tls.Exchangeable`, or None, and ``refused``, which counts an error answer by its status.
 
     Args:
         settings: As the file says.
@@ -94,16 +95,20 @@ def create_app(
 
     watch = NodeWatch(store=store, proxmox=proxmox, nodes=frozenset(settings.nodes), epoch=lambda: leadership.epoch)
 
+    housekeeping = Housekeeping(store, lambda: leadership.epoch, lambda: reloader.settings.keep_days, time.time)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Work while the server serves."""
         runner.start()
         follow_up.start()
         watch.start()
+        housekeeping.start()
         try:
             yield
         finally:
             await run_in_threadpool(follow_up.stop, _LAST_LOOK_SECONDS)
+            await run_in_threadpool(housekeeping.stop, _LAST_LOOK_SECONDS)
             app.state.at_work = not await run_in_threadpool(runner.stop, _LAST_TICK_SECONDS)
             await run_in_threadpool(watch.stop)
             proxmox.close()
@@ -149,5 +154,5 @@ def create_app(
         wakes=store.nodes.all,
     )
     app = application.build(services, lifespan=lifespan)
-    app.state.reload, app.state.tls = reloader.reload, tls
+    app.state.reload, app.state.tls, app.state.refused = reloader.reload, tls, metrics.request_refused
     return app

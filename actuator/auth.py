@@ -65,10 +65,13 @@ class Tokens:
         Every known token is compared, and digests instead of tokens, so that the time taken tells neither which one
         was nearly right nor how long it is.
         """
-        presented = _digest(token)
+        return self.holder_of(presented(token))
+
+    def holder_of(self, digest: bytes) -> Holder | None:
+        """Return whose token has this digest, as `presented` makes it, or None when nobody's any more."""
         found = None
-        for holder, digest in self._entries:
-            if hmac.compare_digest(digest, presented):
+        for holder, known in self._entries:
+            if hmac.compare_digest(known, digest):
                 found = holder
         return found
 
@@ -96,6 +99,11 @@ def digest_of(written: str) -> bytes:
             f"expected '{HASHED}' and 64 hexadecimal digits, as 'wattshift-actuator hash-token' prints them"
         )
     return bytes.fromhex(digits)
+
+
+def presented(token: str) -> bytes:
+    """Return the digest of a token as somebody presents it, who has to have the token itself and not its hash."""
+    return _digest(token)
 
 
 def hashed(token: str) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from actuator.commands import check_config, doctor, hash_token, healthy, jobs, plan, serve, wake
+from actuator.commands import check_config, clear_quarantine, doctor, hash_token, healthy, jobs, plan, serve, wake
 from actuator.commands.ending import FAILED, INTERRUPTED, MISUSED, CommandFailed
 from actuator.commands.screen import printable
 from actuator.errors import ConfigurationError
@@ -15,7 +15,7 @@ from actuator.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (serve, check_config, hash_token, doctor, healthy, jobs, plan, wake)
+_COMMANDS = (serve, check_config, hash_token, doctor, healthy, jobs, plan, wake, clear_quarantine)
 _STATUSES = """\
 exit status:
   0 done   1 refused or failed   2 command line, configuration or token wrong   3 no answer   130 interrupted"""

@@ -3,6 +3,9 @@
 uvicorn by itself limits only how long a connection idles after an answer, so a caller that opens connections and sends
 nothing, or half a request's head, would hold them for ever, and in the end all that the process may have. What follows
 a head has its own limit: see `actuator.api.body`. With TLS the same goes for the handshake before.
+
+Two answers are given here, since no application hears of what they are to: 400 to what is no HTTP, and 503 while there
+are too many connections. They look as the application's do, and are counted with them.
 """
 
 from __future__ import annotations
@@ -10,9 +13,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from actuator.api.headers import protective
+from actuator.api.problems import Problem
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -37,10 +47,28 @@ class PromptLoop(asyncio.SelectorEventLoop):
         return await super().create_server(*arguments, **named)
 
 
+_NO_HTTP = "This is no HTTP/1.1 request: see that the address is right, and begins with https where TLS is spoken."
+_CROWDED = "Too many connections at a time: send it again in a while, and see who holds them (ss -tn)."
+
+
+def counting(refused: Callable[[int], None]) -> type[Impatient]:
+    """The protocol, for uvicorn to make one for each connection.
+
+    Args:
+        refused: Hears of the status of each answer that is given here.
+    """
+    return type("Counting", (Impatient,), {"refused": staticmethod(refused)})
+
+
 class Impatient(H11Protocol):
-    """uvicorn's protocol, with a limit on the time until a request's head is complete."""
+    """uvicorn's protocol, with a limit on the time until a request's head is complete, and on their number."""
 
     head_seconds = _HEAD_SECONDS
+    most_connections = MAX_CONNECTIONS
+
+    @staticmethod
+    def refused(_status: int) -> None:
+        """Hear of the status of an answer that is given here."""
 
     def __init__(
         self,
@@ -51,6 +79,7 @@ class Impatient(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._patience: asyncio.TimerHandle | None = None
+        self._application, self.app = self.app, self._unless_crowded
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Begin to wait for the first head."""
@@ -66,6 +95,26 @@ class Impatient(H11Protocol):
         """Wait for nothing more."""
         super().connection_lost(exc)
         self._stop()
+
+    def send_400_response(self, _msg: str) -> None:
+        """Answer to what is no HTTP, in uvicorn's place."""
+        self.refused(400)
+        headers, body = _answer(self.scheme, _NO_HTTP)
+        head = h11.Response(status_code=400, headers=headers, reason="Bad Request")
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    async def _unless_crowded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # As uvicorn's own limit counts, which would answer without our headers.
+        if max(len(self.connections), len(self.tasks)) <= self.most_connections:
+            await self._application(scope, receive, send)
+            return
+        self.logger.warning("Exceeded concurrency limit.")
+        self.refused(503)
+        headers, body = _answer(self.scheme, _CROWDED)
+        await send({"type": "http.response.start", "status": 503, "headers": [*headers, (b"retry-after", b"5")]})
+        await send({"type": "http.response.body", "body": body})
 
     @property
     def _answering(self) -> bool:
@@ -86,3 +135,14 @@ class Impatient(H11Protocol):
         self._patience = None
         if not self._answering:
             self.transport.close()
+
+
+def _answer(scheme: str | None, message: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Headers and body of an error answer, as `actuator.api.problems` makes them."""
+    body = Problem(message=message).model_dump_json().encode()
+    told = protective({"scheme": scheme}) | {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    return [(name.lower().encode(), value.encode()) for name, value in told.items()], body

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 from actuator import tls
 from actuator.auth import HASHED, Holder, Tokens, digest_of
 from actuator.errors import ConfigurationError
-from actuator.sections import regular_file
+from actuator.values import regular_file
 from actuator.wake_secrets import WakeSecrets
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from actuator.errors import StoreUnavailable
+from actuator.policy.jobs import STEPS
 from actuator.policy.reasons import Reason
 
 if TYPE_CHECKING:
@@ -78,10 +79,19 @@ class Metrics:
             buckets=_STEP_BUCKETS,
             registry=self.registry,
         )
+        for step in STEPS:
+            self._steps.labels(step)
         self._wakes = Histogram(
             "wattshift_wake_duration_seconds",
             "From the first request to wake until the node was a member of its cluster.",
             ["node", "method"],
+            buckets=_WAKE_BUCKETS,
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "wattshift_wake_stage_seconds",
+            "From the first request to wake until this stage of getting up was first seen.",
+            ["stage"],
             buckets=_WAKE_BUCKETS,
             registry=self.registry,
         )
@@ -95,6 +105,13 @@ class Metrics:
             "wattshift_migration_duration_seconds",
             "How long migrations took.",
             buckets=_MIGRATION_BUCKETS,
+            registry=self.registry,
+        )
+        # No vmid: the pairs of nodes are few, and which guest it was is on the job.
+        self._finished = Gauge(
+            "wattshift_migration_finished_timestamp_seconds",
+            "When this process last saw a guest arrive by a migration from source to target, in Unix time.",
+            ["source", "target"],
             registry=self.registry,
         )
         self._transferred = Histogram(
@@ -141,6 +158,14 @@ class Metrics:
     def woken(self, node: str, method: str, seconds: float) -> None:
         """Observe that a node that we woke is a member of its cluster."""
         self._wakes.labels(node, method).observe(seconds)
+
+    def stage_reached(self, stage: str, seconds: float) -> None:
+        """Observe how long after the first request a node that we woke got so far."""
+        self._stages.labels(stage).observe(seconds)
+
+    def arrived(self, source: str, target: str, at: float) -> None:
+        """Remember when a guest last arrived by this way."""
+        self._finished.labels(source, target).set(at)
 
     def migrated(self, downtime: float | None, duration: float | None) -> None:
         """Observe what a migration cost, as far as its log told."""

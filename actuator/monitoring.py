@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, FiniteFloat
 
 from actuator.adapters.prometheus import PrometheusAccess
 from actuator.errors import ConfigurationError
-from actuator.sections import FileName, Section, regular_file
+from actuator.sections import Section
+from actuator.values import FileName, regular_file
 
 
 def _url(text: str) -> str:

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from actuator.adapters.waking import Name
 from actuator.adapters.waking.magic_packet import is_address
-from actuator.sections import FileName, IPv4, Patience, Section, address, certificate_authority, matching
+from actuator.sections import Section
+from actuator.values import FileName, IPv4, Patience, address, certificate_authority, matching
 
 _MAX_PORT = 65535
 _HTTPS_PORT = 443

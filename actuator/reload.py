@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-RELOADABLE: Final = ("mode", "guests", "limits", "timing", "tokens", "web")
+RELOADABLE: Final = ("mode", "keep_days", "guests", "limits", "timing", "tokens", "web")
 """The top-level keys that may change."""
 
 

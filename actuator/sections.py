@@ -1,112 +1,29 @@
 """The parts of the configuration file, one model each; `actuator.settings` puts them together.
 
-Defaults and bounds stand here and nowhere else. Unknown keys are refused with the known ones named.
+Defaults stand here and nowhere else. Unknown keys are refused with the known ones named.
 """
 
-import errno
-import ipaddress
 import re
-import ssl
-import stat
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
 from actuator.auth import Scope
-from actuator.policy.alertmanager import MAX_VMID, MIN_VMID, NODE_NAME
+from actuator.policy.alertmanager import MAX_VMID, MIN_VMID
+from actuator.values import (
+    WEEK_SECONDS,
+    Count,
+    FileName,
+    Patience,
+    Period,
+    address,
+    between,
+    certificate_authority,
+    matching,
+)
 
 PROXMOX_PORT: Final = 8006
-_MAX_PORT = 65535
-_WEEK = 604_800
 _OWN_AUTHORITY = "the cluster's authority, a copy of /etc/pve/pve-root-ca.pem"
-
-
-def _beside_the_file(path: Path, info: ValidationInfo) -> Path:
-    # As Prometheus does: a relative path is relative to the file that names it.
-    base = (info.context or {}).get("base")
-    return path if base is None else base / path
-
-
-def address(default_port: int | None) -> AfterValidator:
-    """Check ``host:port``; an IPv6 address stands in brackets."""
-
-    def check(text: str) -> str:
-        found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(?::([0-9]{1,5}))?", text)
-        port = (found[2] or default_port) if found else None
-        if found is None or port is None or int(port) > _MAX_PORT:
-            raise ValueError(f"expected address and port, such as '192.168.1.10:{default_port or 19093}'")
-        return f"{found[1]}:{port}"
-
-    return AfterValidator(check)
-
-
-def _ipv4(text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise ValueError("expected an IPv4 address, such as '192.168.1.255'") from None
-
-
-def _between(low: float, high: float) -> AfterValidator:
-    def check(number: float) -> float:
-        if not low <= number <= high:
-            raise ValueError(f"expected from {low} to {high}")
-        return number
-
-    return AfterValidator(check)
-
-
-def matching(pattern: str, expected: str) -> AfterValidator:
-    """Check that the whole text has this form; ``expected`` says it in words."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text, re.ASCII):
-            raise ValueError(f"expected {expected}")
-        return text
-
-    return AfterValidator(check)
-
-
-def regular_file(path: Path) -> None:
-    """Refuse what is there but is no file: reading a pipe might never end.
-
-    Raises:
-        OSError: it is none, or not there.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-
-
-def certificate_authority(what: str) -> AfterValidator:
-    """Check that a file holds certificates in PEM; ``what`` says whose are expected."""
-
-    def check(path: Path) -> Path:
-        try:
-            regular_file(path)
-            ssl.create_default_context(cafile=str(path))
-        except OSError as error:  # SSLError among them
-            raise ValueError(f"expected a PEM file with {what} ({error})") from None
-        return path
-
-    return AfterValidator(check)
-
-
-IPv4 = Annotated[str, AfterValidator(_ipv4)]
-Patience = Annotated[FiniteFloat, Field(strict=True), _between(1, 86_400)]
-Period = Annotated[FiniteFloat, Field(strict=True), _between(1, _WEEK)]
-Count = Annotated[int, Field(strict=True), _between(1, 1000)]
-FileName = Annotated[Path, AfterValidator(_beside_the_file)]
-NodeName = Annotated[str, matching(NODE_NAME, "a Proxmox node name, such as 'pve2' (no domain, no port)")]
 
 
 class Section(BaseModel):
@@ -146,7 +63,8 @@ class ProxmoxSection(Section):
     @field_validator("token_id")
     @classmethod
     def _token_id(cls, text: str) -> str:
-        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![^\s@!=]+", text):
+        # Proxmox takes no name of one character apart from its user (PVE/AccessControl.pm, token_subid_regex).
+        if not re.fullmatch(r"[^\s@!=]+@[^\s@!=]+![A-Za-z][A-Za-z0-9._-]+", text):
             raise ValueError("expected user@realm!name, such as 'wattshift@pve!actuator', without the secret")
         return text
 
@@ -180,8 +98,8 @@ class GuestsSection(Section):
     vmids: frozenset[Annotated[int, Field(ge=MIN_VMID, le=MAX_VMID, strict=True)]] = frozenset()
     tag: Annotated[str, matching(r"[a-z0-9_][a-z0-9_+.-]*", "a Proxmox tag, in lower case")] | None = None
     restart_containers: Annotated[bool, Field(strict=True)] = False
-    restart_timeout_seconds: Annotated[int, Field(strict=True), _between(1, 3600)] = 180
-    local_disks_max_gib: Annotated[int, Field(strict=True), _between(1, 1_048_576)] | None = None
+    restart_timeout_seconds: Annotated[int, Field(strict=True), between(1, 3600)] = 180
+    local_disks_max_gib: Annotated[int, Field(strict=True), between(1, 1_048_576)] | None = None
     allow_ha_rebalancing: Annotated[bool, Field(strict=True)] = False
     conntrack_state: Annotated[bool, Field(strict=True)] = False
 
@@ -196,20 +114,23 @@ class LimitsSection(Section):
         parallel: Migrations at a time.
         breaker_failures: That many failures in a row stop everything for ``breaker_seconds``.
         breaker_seconds: For so long, or until an operator resumes.
-        alert_max_age_seconds: An alert unseen so far that began longer ago is stale.
+        alert_max_age_seconds: An alert unseen so far that began longer ago is stale; so is a job that nothing was done
+            for yet, when its alert was last heard of longer ago. An order by hand holds for a day.
         memory_reserve_mib: Left free on the target.
+        memory_overcommit: Memory promised to guests for each byte of the target, at most; null for no limit.
         cpu_overcommit: Processors given to guests for each one of the target, at most; absent for no limit.
     """
 
-    cooldown_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0, _WEEK)] = 600
+    cooldown_seconds: Annotated[FiniteFloat, Field(strict=True), between(0, WEEK_SECONDS)] = 600
     daily_per_guest: Count = 4
     per_episode: Count = 3
-    parallel: Annotated[int, Field(strict=True), _between(1, 16)] = 2
+    parallel: Annotated[int, Field(strict=True), between(1, 16)] = 2
     breaker_failures: Count = 3
     breaker_seconds: Period = 3600
     alert_max_age_seconds: Period = 3600
-    memory_reserve_mib: Annotated[int, Field(strict=True), _between(0, 16_777_216)] = 1024
-    cpu_overcommit: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 100)] | None = 4
+    memory_reserve_mib: Annotated[int, Field(strict=True), between(0, 16_777_216)] = 1024
+    memory_overcommit: Annotated[FiniteFloat, Field(strict=True), between(0.1, 100)] | None = 1.5
+    cpu_overcommit: Annotated[FiniteFloat, Field(strict=True), between(0.1, 100)] | None = 4
 
 
 class TimingSection(Section):
@@ -230,10 +151,10 @@ class TimingSection(Section):
     ready_timeout_seconds: Patience | None = None
     migration_timeout_seconds: Patience | None = None
     verify_timeout_seconds: Patience | None = None
-    poll_seconds: Annotated[FiniteFloat, Field(strict=True), _between(0.1, 60)] | None = None
-    packet_interval_seconds: Annotated[FiniteFloat, Field(strict=True), _between(1, 600)] | None = None
+    poll_seconds: Annotated[FiniteFloat, Field(strict=True), between(0.1, 60)] | None = None
+    packet_interval_seconds: Annotated[FiniteFloat, Field(strict=True), between(1, 600)] | None = None
     unreachable_timeout_seconds: Patience | None = None
-    settle_seconds: Annotated[FiniteFloat, Field(strict=True), _between(1, 3600)] | None = None
+    settle_seconds: Annotated[FiniteFloat, Field(strict=True), between(1, 3600)] | None = None
 
 
 class TokenSection(Section):

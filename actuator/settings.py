@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 
 from actuator.adapters.database import open_engine
-from actuator.adapters.endpoints import ProxmoxAccess
+from actuator.adapters.proxmox_access import ProxmoxAccess
 from actuator.adapters.waking import WakeTarget
 from actuator.configfile import findings, read_yaml
 from actuator.errors import ConfigurationError
@@ -20,16 +20,14 @@ from actuator.node_sections import NodeSection
 from actuator.policy.rules import Mode, Rules
 from actuator.sections import (
     PROXMOX_PORT,
-    FileName,
     GuestsSection,
     LimitsSection,
-    NodeName,
     ProxmoxSection,
     Section,
     TimingSection,
     TokenSection,
-    address,
 )
+from actuator.values import FileName, NodeName, address, between
 from actuator.web_section import WebSection
 from actuator.workflow.timing import Timing
 
@@ -46,6 +44,7 @@ class Settings(Section):
         mode: ``observe`` decides and records, ``act`` also does.
         database: A SQLite file or a PostgreSQL database, as SQLAlchemy's URL, without a password.
         database_password_file: Holds PostgreSQL's password; absent when the environment holds it, or libpq finds it.
+        keep_days: For how long the audit, and what is over, is kept; longer than any limit looks back.
         proxmox: The cluster's API.
         nodes: By Proxmox node name.
         guests: Which may be moved.
@@ -61,6 +60,7 @@ class Settings(Section):
     mode: Mode = Mode.OBSERVE
     database: str = "sqlite:////var/lib/wattshift/actuator.db"
     database_password_file: FileName | None = None
+    keep_days: Annotated[int, Field(strict=True), between(8, 36_500)] = 365
     proxmox: ProxmoxSection
     nodes: Annotated[dict[NodeName, NodeSection], Field(min_length=1)]
     guests: GuestsSection = GuestsSection()
@@ -148,6 +148,7 @@ class Settings(Section):
             breaker_seconds=limits.breaker_seconds,
             alert_max_age_seconds=limits.alert_max_age_seconds,
             memory_reserve_bytes=limits.memory_reserve_mib * _MIB,
+            memory_overcommit=limits.memory_overcommit,
             cpu_overcommit=limits.cpu_overcommit,
             restart_containers=guests.restart_containers,
             restart_timeout_seconds=guests.restart_timeout_seconds,

@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from actuator.errors import ConfigurationError
-from actuator.sections import regular_file
+from actuator.values import regular_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from actuator.errors import ConfigurationError
-from actuator.sections import regular_file
+from actuator.values import regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from actuator.sections import FileName, Section
+from actuator.sections import Section
+from actuator.values import FileName
 
 
 class WebSection(Section):

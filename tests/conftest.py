@@ -13,11 +13,17 @@ import pytest
 from deploy.lab.postgresql import Postgresql
 from deploy.lab.tools import Toolbox
 from deploy.lab.userland import CONTROL, Userlands
+from tests import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    """Choose where temporary files lie, before the first is made; workers inherit it."""
+    memory.use()
 
 
 @pytest.fixture(scope="session")

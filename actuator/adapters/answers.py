@@ -77,6 +77,11 @@ def error_of(call: str, status: int, reason: str, errors: Mapping[str, object] |
     )
 
 
+def not_understood(call: str, detail: str = "no JSON") -> ProxmoxAmbiguous:
+    """The error for a 2xx answer that is not what Proxmox gives: something else listens there, or in between."""
+    return ProxmoxAmbiguous(f"the answer is not one that Proxmox gives ({call}: {detail}): check proxmox.hosts")
+
+
 def _denied(said: str, reason: str) -> str:
     found = _PERMISSION.search(reason)
     if found is None:

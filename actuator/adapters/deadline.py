@@ -20,8 +20,13 @@ class Overdue(Exception):
     """The call has not ended in time. It is left to itself, so what it uses is to be used by nobody else any more."""
 
 
-def within(seconds: float, call: Callable[[], T]) -> T:
+def within(seconds: float, call: Callable[[], T], given_up: threading.Event | None = None) -> T:
     """Return what ``call`` returns, or raise what it raises.
+
+    Args:
+        seconds: How long it is waited for.
+        call: In a thread of its own.
+        given_up: Set when it is waited for no longer, for a call that can end by itself then.
 
     Raises:
         Overdue: It has not ended after so many seconds.
@@ -39,6 +44,8 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     try:
         value, error = answers.get(timeout=seconds)
     except Empty:
+        if given_up is not None:
+            given_up.set()
         raise Overdue from None
     if error is not None:
         raise error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 if TYPE_CHECKING:
-    from actuator.adapters.endpoints import ProxmoxAccess
+    from actuator.adapters.proxmox_access import ProxmoxAccess
 
 _OK = 200
 

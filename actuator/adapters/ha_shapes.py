@@ -43,6 +43,16 @@ def cluster_options_of(answer: object) -> ClusterOptions:
     )
 
 
+def settled_of(answer: object) -> frozenset[str]:
+    """The HA services that automatic balancing leaves alone, from ``GET /cluster/ha/resources`` (PVE 9.2).
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    told = ((fields.text(entry, "sid"), fields.number(entry, "auto-rebalance")) for entry in fields.entries(answer))
+    return frozenset(sid for sid, balanced in told if balanced == 0)  # what is not told is on
+
+
 def _state(entry: Mapping[str, Any]) -> str:
     # The manager's own word first: "state" is made up for people, and was all there was before PVE 6.
     return str(entry.get("crm_state") or entry.get("state") or "unknown")

@@ -37,7 +37,8 @@ def lead_of(store: Store) -> Lead:
     url = store.database.engine.url
     if url.get_backend_name() == "postgresql":
         return Lease(store)
-    return Leadership(store, Path(url.database or "").with_suffix(".lock"))
+    # By whichever name the file is known: two locks would let two processes lead.
+    return Leadership(store, Path(url.database or "").resolve().with_suffix(".lock"))
 
 
 class Leadership:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from actuator.adapters import queries
-from actuator.adapters.tables import node_records, quarantine
+from actuator.adapters import quarantines, queries
+from actuator.adapters.tables import node_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,8 +91,7 @@ class NodeRecords:
         """Every node of which anything is remembered, quarantine included."""
         with self._database.reading() as conn:
             known = {row["node"]: dict(row) for row in conn.execute(select(node_records)).mappings()}
-            in_force = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
-            reasons = {row.node: row.why for row in conn.execute(in_force)}
+            reasons = quarantines.in_force(conn)
         return {
             node: NodeRecord(**{"node": node, **known.get(node, {}), "quarantined": reasons.get(node)})
             for node in sorted(known.keys() | reasons.keys())
@@ -126,8 +125,7 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             for node, address in sorted(addresses.items()):
                 self._put(conn, node, {"seen_online_at": now} | ({} if address is None else {"address": address}))
-                in_force = (quarantine.c.node == node) & quarantine.c.cleared_at.is_(None)
-                if conn.execute(update(quarantine).where(in_force).values(cleared_at=now)).rowcount > 0:
+                if quarantines.clear_seen(conn, node, now):
                     cleared.append(node)
         return cleared
 
@@ -136,7 +134,9 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             self._put(conn, node, {"mac": mac, "mac_read_at": now})
 
-    def woken(self, node: str, test: WakeTest, *, epoch: int, quarantined: str | None = None) -> None:
+    def woken(
+        self, node: str, test: WakeTest, *, epoch: int, quarantined: str | None = None, job_id: str | None = None
+    ) -> None:
         """Remember how a wake went; an earlier success stays known.
 
         Args:
@@ -144,6 +144,7 @@ class NodeRecords:
             test: How it went.
             epoch: Of the leader.
             quarantined: Why it shall not be woken any more, or None to leave that as it is.
+            job_id: The job that woke it, or could not.
         """
         values: dict[str, Any] = {
             "wake_at": test.at,
@@ -157,8 +158,7 @@ class NodeRecords:
         with self._writing(epoch) as conn:
             self._put(conn, node, values)
             if quarantined is not None:
-                conn.execute(delete(quarantine).where(quarantine.c.node == node))
-                conn.execute(insert(quarantine).values(node=node, why=quarantined, since=test.at))
+                quarantines.put(conn, node, quarantined, test.at, job_id)
 
     @contextmanager
     def _writing(self, epoch: int) -> Iterator[Connection]:

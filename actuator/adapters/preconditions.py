@@ -13,7 +13,7 @@ from actuator.adapters import fields
 from actuator.policy.cluster import Preconditions, Volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _HA_BLOCKERS = "blocking-ha-resources"
 
@@ -32,15 +32,17 @@ def preconditions_of(answer: object) -> Preconditions:
         str(node): fields.entry(why) for node, why in fields.entry(_either(entry, "not_allowed_nodes") or {}).items()
     }
     obstacles = {node: tuple(_obstacles(why)) for node, why in refused.items()}
-    blockers = {node: tuple(_sids(why.get(_HA_BLOCKERS))) for node, why in refused.items()}
+    blockers = {node: fields.sequence(why.get(_HA_BLOCKERS) or []) for node, why in refused.items()}
+    apart = {node: tuple(_sids(item for item in found if not _about_nodes(item))) for node, found in blockers.items()}
     return Preconditions(
         running=fields.flag(entry, "running"),
         allowed_nodes=None if allowed is None else frozenset(str(node) for node in fields.sequence(allowed)),
         obstacles={node: found for node, found in obstacles.items() if found},
         local_disks=tuple(_local_disk(disk) for disk in fields.entries(entry.get("local_disks") or [])),
         local_resources=tuple(str(name) for name in fields.sequence(entry.get("local_resources") or [])),
-        ha_blockers={node: found for node, found in blockers.items() if found},
-        ha_dependents=tuple(_sids(entry.get("dependent-ha-resources"))),
+        ha_blockers={node: found for node, found in apart.items() if found},
+        ha_forbidden=frozenset(node for node, found in blockers.items() if any(map(_about_nodes, found))),
+        ha_dependents=tuple(_sids(fields.sequence(entry.get("dependent-ha-resources") or []))),
     )
 
 
@@ -58,10 +60,20 @@ def _obstacles(details: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _sids(items: object) -> list[str]:
+def _about_nodes(blocker: object) -> bool:
+    """Whether a rule about nodes blocks; it names the guest's own service (``PVE/HA/Helpers.pm``)."""
+    return isinstance(blocker, dict) and blocker.get("cause") == "node-affinity"
+
+
+def _sids(items: Iterable[object]) -> list[str]:
     """HA services: as names, or as objects with a ``sid``."""
-    return [str(item.get("sid") if isinstance(item, dict) else item) for item in fields.sequence(items or [])]
+    return [str(item.get("sid") if isinstance(item, dict) else item) for item in items]
 
 
 def _local_disk(disk: Mapping[str, Any]) -> Volume:
-    return Volume(fields.text(disk, "volid"), fields.size(disk.get("size")), cdrom=bool(fields.number(disk, "cdrom")))
+    return Volume(
+        fields.text(disk, "volid"),
+        fields.size(disk.get("size")),
+        cdrom=bool(fields.number(disk, "cdrom")),
+        replicate=bool(fields.number(disk, "replicate")),
+    )

@@ -7,12 +7,15 @@ Every request is valid from PVE 7.2 to 9.1, but for what a caller asks for that 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from actuator.adapters import ha_shapes, shapes
-from actuator.adapters.endpoints import Endpoints, ProxmoxAccess, not_understood
+from actuator.adapters import guest_shapes, ha_shapes, shapes
+from actuator.adapters.answers import not_understood
+from actuator.adapters.endpoints import Endpoints
 from actuator.adapters.fields import UnexpectedShape
 from actuator.adapters.preconditions import preconditions_of
+from actuator.adapters.proxmox_access import ProxmoxAccess
 from actuator.adapters.tasks import MIGRATION_KINDS, Task, is_upid, node_of
 from actuator.errors import ProxmoxAmbiguous, ProxmoxNotReady, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.versions import Version
@@ -20,9 +23,11 @@ from actuator.policy.versions import Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from actuator.adapters.shapes import GuestConfig, Storage
+    from actuator.adapters.guest_shapes import GuestConfig
+    from actuator.adapters.shapes import Storage
     from actuator.policy.cluster import Cluster, Node, Preconditions
     from actuator.policy.ha import ClusterOptions, HaStatus
+    from actuator.policy.machines import Cpu
 
 __all__ = ["Proxmox", "ProxmoxAccess"]
 
@@ -71,26 +76,26 @@ class Proxmox:
     def guest_config(self, node: str, vmid: int, kind: str = "qemu") -> GuestConfig:
         """What matters of a guest's configuration (``GET /nodes/{node}/{kind}/{vmid}/config``)."""
         answer = self._endpoints.get("nodes", node, kind, str(vmid), "config", slow=True)
-        return _shaped("a guest's configuration", lambda: shapes.guest_config_of(answer))
+        return _shaped("a guest's configuration", lambda: guest_shapes.guest_config_of(answer))
 
     def disk_storages(self, node: str, vmid: int, kind: str = "qemu") -> frozenset[str]:
         """The storages on which a guest's disks lie, from its configuration."""
         return self.guest_config(node, vmid, kind).storages
 
-    def replica_targets(self, node: str, vmid: int) -> frozenset[str]:
-        """The nodes that a guest is replicated to (``GET /nodes/{node}/replication``); empty when it is not."""
+    def replicas(self, node: str, vmid: int) -> Mapping[str, bool]:
+        """The nodes that a guest is replicated to, and whether each has a copy (``GET /nodes/{node}/replication``)."""
         answer = self._endpoints.get("nodes", node, "replication", slow=True, guest=vmid)
-        return _shaped("replication jobs", lambda: shapes.replica_targets_of(answer, vmid))
+        return _shaped("replication jobs", lambda: shapes.replicas_of(answer, vmid))
 
     def version(self, node: str) -> Version | None:
         """The version that a node runs (``GET /nodes/{node}/version``); None when it is in an unknown form."""
         answer = self._endpoints.get("nodes", node, "version", slow=True)
         return _shaped("a version", lambda: Version.parse(shapes.version_of(answer)))
 
-    def cpu_model(self, node: str) -> str | None:
-        """A node's processor (``GET /nodes/{node}/status``); None when not told."""
+    def cpu(self, node: str) -> Cpu:
+        """A node's processor, as far as told (``GET /nodes/{node}/status``)."""
         answer = self._endpoints.get("nodes", node, "status", slow=True)
-        return _shaped("a node's status", lambda: shapes.cpu_model_of(answer))
+        return _shaped("a node's status", lambda: shapes.cpu_of(answer))
 
     def ha_status(self) -> HaStatus:
         """HA's own view of its services (``GET /cluster/ha/status/current``); told without quorum as well."""
@@ -98,9 +103,16 @@ class Proxmox:
         return _shaped("the HA status", lambda: ha_shapes.ha_status_of(answer))
 
     def cluster_options(self) -> ClusterOptions:
-        """The cluster's options, as far as they matter here (``GET /cluster/options``)."""
+        """The cluster's options, as far as they matter here (``GET /cluster/options``).
+
+        When HA balances by itself, the services that it leaves alone are asked for too (``GET /cluster/ha/resources``).
+        """
         answer = self._endpoints.get("cluster", "options")
-        return _shaped("the cluster's options", lambda: ha_shapes.cluster_options_of(answer))
+        options = _shaped("the cluster's options", lambda: ha_shapes.cluster_options_of(answer))
+        if not options.ha_rebalancing:
+            return options
+        resources = self._endpoints.get("cluster", "ha", "resources")
+        return replace(options, ha_settled=_shaped("HA's resources", lambda: ha_shapes.settled_of(resources)))
 
     def storages(self, node: str) -> list[Storage]:
         """The enabled storages of a node, as it sees them (``GET /nodes/{node}/storage``).

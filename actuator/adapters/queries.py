@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, not_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from actuator.adapters import codec
-from actuator.adapters.tables import control, episodes, job_events, jobs, quarantine
+from actuator.adapters import codec, quarantines
+from actuator.adapters.tables import control, episodes, job_events, jobs
 from actuator.errors import GuestInFlight, LeadershipLost
 from actuator.policy.cluster import History
 from actuator.policy.jobs import TERMINAL, Job, JobState
@@ -27,7 +27,6 @@ _DAY_SECONDS = 86400.0
 LIVE = select(jobs).where(jobs.c.finished_at.is_(None)).order_by(jobs.c.seq)
 """Jobs with work left, oldest first."""
 _CONTROL = select(control)
-_QUARANTINED = select(quarantine.c.node, quarantine.c.why).where(quarantine.c.cleared_at.is_(None))
 # A job that declined while migrating (a lock, a local disk) never asked Proxmox for anything.
 _MOVES = (
     select(
@@ -145,7 +144,7 @@ def read_history(conn: Connection, now: float) -> History:
         last_moved_at={vmid: last for vmid, last, _ in moves},
         moves_last_day={vmid: count for vmid, _, count in moves if count},
         recent_failures=tuple(conn.execute(_FAILURES, {"row_began": row_began}).scalars()),
-        quarantined={node: why for node, why in conn.execute(_QUARANTINED)},  # noqa: C416 - as in numbers
+        quarantined=quarantines.in_force(conn),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select, update
 
 from actuator.adapters import codec, queries
 from actuator.adapters.tables import jobs
@@ -18,15 +18,26 @@ if TYPE_CHECKING:
 
 _MOVES = (
     select(jobs)
-    .where(jobs.c.state == JobState.SUCCEEDED.value, jobs.c.finished_at > bindparam("since"))
+    .where(jobs.c.state == JobState.SUCCEEDED.value)
     .where(jobs.c.action == Action.MIGRATE.value)
     .order_by(jobs.c.finished_at)
+)
+# As `codec.dump` writes it; only a move that has a look before it has a number there.
+_UNMEASURED = _MOVES.where(
+    jobs.c.checkpoint_json.like('%"due_at":%'), jobs.c.checkpoint_json.not_like('%"due_at":null%')
 )
 
 
 def moves_since(conn: Connection, since: float) -> list[Job]:
     """Moves that have succeeded since then, oldest first."""
-    return [codec.job_from_row(row) for row in conn.execute(_MOVES, {"since": since}).mappings()]
+    moves = conn.execute(_MOVES.where(jobs.c.finished_at > since))
+    return [codec.job_from_row(row) for row in moves.mappings()]
+
+
+def unmeasured_until(conn: Connection, until: float) -> list[Job]:
+    """Moves that had succeeded by then and whose second look at their nodes' watts is due still, oldest first."""
+    moves = conn.execute(_UNMEASURED.where(jobs.c.finished_at <= until))
+    return [codec.job_from_row(row) for row in moves.mappings()]
 
 
 def complete(conn: Connection, job: Job, epoch: int, message: str, detail: Mapping[str, object]) -> None:

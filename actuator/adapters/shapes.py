@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from actuator.adapters import fields
 from actuator.adapters.tasks import Task, is_upid
-from actuator.policy.cluster import Cluster, Guest, Node, Volume
-from actuator.policy.machines import DEFAULT_CPU_TYPE
+from actuator.policy.cluster import Cluster, Guest, Node
+from actuator.policy.machines import Cpu
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-_DISK = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|mp)\d+|rootfs")
 _NO_CONTENT = "no content"
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
@@ -27,31 +26,13 @@ class Storage:
         name: Its id.
         active: Whether that node can use it now.
         shared: Whether all nodes see the same content; None when not told.
+        free_bytes: What is left on it; None when not told, as while it is not active.
     """
 
     name: str
     active: bool
     shared: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GuestConfig:
-    """What matters of a guest's configuration.
-
-    Attributes:
-        disks: Its volumes, wherever they lie; no path of the host.
-        cpu_type: Of a virtual machine, such as ``host`` or ``x86-64-v2-AES``; None when it cannot be told.
-    """
-
-    disks: tuple[Volume, ...]
-    cpu_type: str | None
-    unused: tuple[Volume, ...] = ()
-    bound_by: tuple[str, ...] = ()
-
-    @property
-    def storages(self) -> frozenset[str]:
-        """Those on which its disks lie."""
-        return frozenset(disk.storage for disk in self.disks)
+    free_bytes: int | None = None
 
 
 def cluster_of(status: object, guests: object, nodes: object) -> Cluster:
@@ -134,32 +115,6 @@ def storages_of(answer: object) -> list[Storage]:
     return sorted(found, key=lambda storage: storage.name)
 
 
-def guest_config_of(config: object) -> GuestConfig:
-    """From ``GET /nodes/{node}/qemu/{vmid}/config``, or its twin for containers.
-
-    Raises:
-        UnexpectedShape: The answer has another shape.
-    """
-    told = fields.entry(config)
-    disks = (_disk(str(told[key])) for key in sorted(told) if _DISK.fullmatch(key))
-    unused = (_disk(str(told[key])) for key in sorted(told) if re.fullmatch(r"unused\d+", key))
-    return GuestConfig(
-        tuple(disk for disk in disks if disk is not None),
-        _cpu_type(told.get("cpu")),
-        tuple(disk for disk in unused if disk is not None),
-        tuple(_bound_by(told)),
-    )
-
-
-def _bound_by(told: Mapping[str, Any]) -> Iterator[str]:
-    """What of the node itself a container uses: devices, paths, raw keys of LXC; Proxmox looks at paths alone."""
-    for key in sorted(told):
-        value = str(told[key])
-        mounted = re.fullmatch(r"mp\d+", key) and value.startswith("/") and "shared=1" not in value.split(",")
-        if mounted or re.fullmatch(r"dev\d+", key) or (key == "lxc" and "mount.entry" in value):
-            yield key
-
-
 def version_of(answer: object) -> str:
     """From ``GET /nodes/{node}/version``.
 
@@ -169,55 +124,38 @@ def version_of(answer: object) -> str:
     return fields.text(fields.entry(answer), "version")
 
 
-def cpu_model_of(status: object) -> str | None:
-    """The processor, from ``GET /nodes/{node}/status``; None when not told.
+def cpu_of(status: object) -> Cpu:
+    """The processor, from ``GET /nodes/{node}/status``: its ``cpuinfo`` is /proc/cpuinfo's (PVE/ProcFSTools.pm).
 
     Raises:
         UnexpectedShape: The answer has another shape.
     """
-    model = fields.entry(fields.entry(status).get("cpuinfo") or {}).get("model")
-    return " ".join(str(model).split()) or None if model is not None else None
+    told = fields.entry(fields.entry(status).get("cpuinfo") or {})
+    flags = frozenset(str(told.get("flags") or "").split())
+    return Cpu(" ".join(str(told.get("model") or "").split()) or None, flags or None)
 
 
-def replica_targets_of(jobs: object, vmid: int) -> frozenset[str]:
-    """The nodes that a guest is replicated to, from ``GET /nodes/{node}/replication``.
+def replicas_of(jobs: object, vmid: int) -> dict[str, bool]:
+    """The nodes that a guest is replicated to, from ``GET /nodes/{node}/replication``, and whether each has a copy.
+
+    A job that never got through has none; one that failed lately, or was disabled, has an older one.
 
     Raises:
         UnexpectedShape: The answer has another shape.
     """
     own = (job for job in fields.entries(jobs) if fields.whole(job, "guest") == vmid)
-    return frozenset(fields.text(job, "target") for job in own)
+    return {fields.text(job, "target"): bool(fields.number(job, "last_sync")) for job in own}
 
 
 def _storage(entry: Mapping[str, Any]) -> Storage:
     shared = fields.number(entry, "shared")
+    active = bool(fields.number(entry, "active"))
     return Storage(
         fields.text(entry, "storage"),
-        active=bool(fields.number(entry, "active")),
+        active=active,
         shared=None if shared is None else bool(shared),
+        free_bytes=fields.whole(entry, "avail") if active else None,  # one that is not active says 0
     )
-
-
-def _disk(value: str) -> Volume | None:
-    """``local:100/vm-100-disk-0.raw,size=32G``; None for an empty drive, or for a path of the host."""
-    volume, *options = value.split(",")
-    if ":" not in volume or volume.startswith("/"):
-        return None
-    sizes = (option.removeprefix("size=") for option in options if option.startswith("size="))
-    return Volume(volume, fields.size(next(sizes, None)), cdrom="media=cdrom" in options)
-
-
-def _cpu_type(value: object) -> str | None:
-    """The type out of ``host,flags=+aes`` or ``cputype=host``."""
-    if value is None:
-        return DEFAULT_CPU_TYPE
-    for part in str(value).split(","):
-        key, equals, rest = part.partition("=")
-        if not equals:
-            return key.strip() or None
-        if key.strip() == "cputype":
-            return rest.strip() or None
-    return DEFAULT_CPU_TYPE  # flags alone
 
 
 def wake_mac_of(config: object) -> str | None:
@@ -250,6 +188,7 @@ def _node(name: str, online: bool, stats: Mapping[str, Any]) -> Node:  # noqa: F
         max_cpu=fields.whole(stats, "maxcpu"),
         memory_bytes=fields.whole(stats, "mem"),
         max_memory_bytes=fields.whole(stats, "maxmem"),
+        uptime_seconds=fields.whole(stats, "uptime"),
     )
 
 

@@ -35,7 +35,10 @@ _CAUSE = re.compile(r"ERROR: migration aborted \(duration [\d:]+\): (.+)")
 _PROBLEM = re.compile(r"ERROR: (.+)")
 _HA_REFUSES = re.compile(r"^(service '\S+' in error state.*)")
 _TASK_ERROR = re.compile(r"^TASK ERROR: (.+)")
+_LOCKED = re.compile(r"(?:VM|CT) is locked\b")
 _UNREACHABLE_BY_SSH = "Can't connect to destination address using public key"
+# 255 is what ssh ends with when it does not get through, and what `qm start` there ends with whatever it died of.
+_NOT_STARTED_THERE = re.compile(r"(?:remote command failed with|command '/usr/bin/ssh .* failed:) exit code 255\b")
 _UNITS: dict[str, int] = {
     unit: 1024**power for power, unit in enumerate(("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
 }
@@ -59,6 +62,16 @@ class LogReading:
     def too_early(self) -> bool:
         """The source could not reach the target's ssh yet: the classic fate of a migration to a node still booting."""
         return self.error is not None and _UNREACHABLE_BY_SSH in self.error
+
+    @property
+    def locked(self) -> bool:
+        """The task met a lock that was not there at the last look; the call itself looks at none for containers."""
+        return self.error is not None and _LOCKED.match(self.error) is not None
+
+    @property
+    def perhaps_too_early(self) -> bool:
+        """The guest could not be started there: while its storages are not up yet, but for lasting causes as well."""
+        return self.error is not None and _NOT_STARTED_THERE.search(self.error) is not None
 
 
 def read_log(lines: Iterable[str]) -> LogReading:

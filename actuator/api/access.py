@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from actuator.api.gate import require
 from actuator.api.problems import Problem
@@ -22,11 +22,10 @@ ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 """How a call that asks for a token may end on that account, for the OpenAPI document."""
 
 _LOOKING = {"GET", "HEAD"}
-_BEARER_CHALLENGE = 'Bearer realm="wattshift"'
-_BASIC_CHALLENGE = 'Basic realm="wattshift: any name, and a token as the password", charset="UTF-8"'
+CHALLENGE: Final = 'Bearer realm="wattshift"'
+"""What ``WWW-Authenticate`` says to those who are not let in; a browser asks nobody for a password on its account."""
 
 _bearer = HTTPBearer(auto_error=False, description="A token of one of the files under `tokens`.")
-_basic = HTTPBasic(auto_error=False, description="Any name, and a token of one of the files under `tokens`.")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
@@ -44,31 +43,13 @@ def permitted(scope: Scope | None = None) -> Callable[..., Awaitable[str]]:
             Refused: 401, 403 or 429.
         """
         token = credentials.credentials if credentials else None
-        return _enter(request, services, token, scope or _usual(request), challenge=_BEARER_CHALLENGE)
+        return _enter(request, services, token, scope or _usual(request))
 
     return dependency
 
 
 caller = permitted()
 Caller = Annotated[str, Depends(caller)]
-
-
-async def visitor(
-    request: Request,
-    services: Wired,
-    credentials: _Bearer,
-    basic: Annotated[HTTPBasicCredentials | None, Security(_basic)],
-) -> str:
-    """Let in whoever looks at a page: as the API does, or with the token as the password that a browser asks for.
-
-    For pages alone. A browser sends the password by itself from then on, also when another site makes it call, so a
-    call that changes something never accepts it.
-
-    Raises:
-        Refused: 401, 403 or 429.
-    """
-    token = credentials.credentials if credentials else basic.password if basic else None
-    return _enter(request, services, token, Scope.READ, challenge=_BASIC_CHALLENGE)
 
 
 async def probe(request: Request, services: Wired) -> None:
@@ -82,16 +63,16 @@ async def probe(request: Request, services: Wired) -> None:
     if not services.gate.open_probes:
         credentials = await _bearer(request)
         token = credentials.credentials if credentials else None
-        _enter(request, services, token, Scope.READ, challenge=_BEARER_CHALLENGE)
+        _enter(request, services, token, Scope.READ)
 
 
 def _usual(request: Request) -> Scope:
     return Scope.READ if request.method in _LOOKING else Scope.OPERATE
 
 
-def _enter(request: Request, services: Wired, token: str | None, scope: Scope, *, challenge: str) -> str:
+def _enter(request: Request, services: Wired, token: str | None, scope: Scope) -> str:
     peer = request.client.host if request.client else ""
-    holder = services.gate.admit(token, peer, challenge=challenge)
+    holder = services.gate.admit(token, peer, challenge=CHALLENGE)
     request.state.caller = holder.name  # for the log, should the request be refused after all
     require(holder, scope)
     return holder.name

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from actuator.api import alerts, audit, events, health, jobs, nodes, pause, plan, problems, reference, reload
 from actuator.api.access import ANSWERS
 from actuator.api.headers import Protected
+from actuator.api.pages.application import install
 from actuator.api.problems import Problem
 from actuator.api.services import Services
 
@@ -38,4 +39,5 @@ def build(
     for part in (alerts, jobs, events, plan, nodes, audit, pause, reload, health):
         app.include_router(part.router, responses=ANSWERS)
     app.include_router(reference.router)
+    install(app)
     return app

@@ -1,5 +1,6 @@
 """``GET /api/v1/audit``: the audit as JSON lines (https://jsonlines.org), for whoever keeps such things."""
 
+import inspect
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from actuator.api.access import caller
 from actuator.api.body import schema_of
@@ -27,26 +28,9 @@ _END = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class AuditLine(BaseModel):
-    """One line. The names stay as they are; later releases may add some. What does not apply is null.
+    """A line as `AuditEntry` describes it. The names stay as they are; later releases may add some."""
 
-    Attributes:
-        at: When.
-        event: What it tells of.
-        requested_by: The name of the token that asked; ``SIGHUP`` for a reload by signal.
-        message: A sentence.
-        reason: The decision's name.
-        job_id: The job that was begun, stood in the way, or whose history this is.
-        state: The job's state.
-        failure: Why the job failed.
-        action: What was asked for.
-        node: The source, or the node to wake.
-        vmid: The guest.
-        target_node: Where to.
-        dry_run: Whether it was to be decided only.
-        fingerprint: The alert's.
-        alertname: The alert's.
-        detail: Further facts.
-    """
+    model_config = ConfigDict(json_schema_extra={"description": inspect.getdoc(AuditEntry)})
 
     at: datetime
     event: AuditEvent

@@ -54,7 +54,7 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
     async def dependency(request: Request) -> Model:
         """Read and validate this request's body."""
         _require_json(request)
-        body = await _read(request, request.app.state.services.body_limits)
+        body = await read(request, request.app.state.services.body_limits)
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
@@ -63,6 +63,32 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
             ) from None
 
     return dependency
+
+
+async def read(request: Request, limits: BodyLimits) -> bytes:
+    """Return a request's body, whatever it is.
+
+    Raises:
+        Refused: 400, 408 or 413: it did not arrive whole, not in time, or is too large.
+    """
+    declared = request.headers.get("content-length", "")
+    # The server has checked that it is a number; absent, as when chunked, the stream below is what counts.
+    if declared.isdecimal() and int(declared) > limits.size_bytes:
+        raise _too_large(limits)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.size_bytes:
+                    raise _too_large(limits)
+    except TimeoutError:
+        raise refused(
+            408, f"The body did not arrive within {limits.seconds:g} s; send it again.", headers=CLOSE
+        ) from None
+    except ClientDisconnect:
+        raise refused(400, "The connection broke before the body was complete; send it again.") from None
+    return bytes(body)
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
@@ -97,27 +123,6 @@ def _require_json(request: Request) -> None:
     header["content-type"] = request.headers.get("content-type", "text/plain")
     if header.get_content_type() != "application/json":
         raise refused(415, "Send the body as JSON, with the header 'Content-Type: application/json'.", headers=CLOSE)
-
-
-async def _read(request: Request, limits: BodyLimits) -> bytes:
-    declared = request.headers.get("content-length", "")
-    # The server has checked that it is a number; absent, as when chunked, the stream below is what counts.
-    if declared.isdecimal() and int(declared) > limits.size_bytes:
-        raise _too_large(limits)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limits.size_bytes:
-                    raise _too_large(limits)
-    except TimeoutError:
-        raise refused(
-            408, f"The body did not arrive within {limits.seconds:g} s; send it again.", headers=CLOSE
-        ) from None
-    except ClientDisconnect:
-        raise refused(400, "The connection broke before the body was complete; send it again.") from None
-    return bytes(body)
 
 
 def _too_large(limits: BodyLimits) -> Refused:

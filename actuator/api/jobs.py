@@ -130,7 +130,8 @@ def _refuse_if_too_late(job: Job) -> None:
     if not job.live:
         raise refused(409, f"The job has ended already ({job.state}); there is nothing to cancel.")
     if not job.cancellable:
-        raise refused(409, "The migration was asked for already and is never interrupted; follow the job to its end.")
+        asked = "was asked for already" if job.checkpoint.upid is not None else "may have been asked for already"
+        raise refused(409, f"The migration {asked} and is never interrupted; follow the job to its end.")
 
 
 def _job(services: Services, job_id: str) -> Job:

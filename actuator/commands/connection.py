@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from actuator.commands.client import Address, Client
 from actuator.commands.ending import MISUSED, CommandFailed
 from actuator.errors import ConfigurationError
-from actuator.sections import regular_file
 from actuator.settings import Settings
+from actuator.values import regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from actuator import hangup, logs
 from actuator.app import create_app
 from actuator.commands.configured import read
 from actuator.commands.ending import DONE, FAILED
-from actuator.connections import MAX_CONNECTIONS, PROMPT_LOOP, Impatient
+from actuator.connections import PROMPT_LOOP, counting
 from actuator.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -70,10 +70,9 @@ def serve(path: Path, settings: Settings, credentials: Credentials) -> int:
         tls = app.state.tls
         options = uvicorn.Config(
             app,
-            http=Impatient,
+            http=counting(app.state.refused),
             loop=PROMPT_LOOP,
             ssl_context_factory=None if tls is None else lambda *_: tls,
-            limit_concurrency=MAX_CONNECTIONS,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -17,7 +17,7 @@ def register(commands: Any) -> None:
     does = "wake a node, and see it through until it could take a guest"
     parser = commands.add_parser("wake", help=does, description=f"{does[0].upper()}{does[1:]}.")
     add_flags(parser)
-    parser.add_argument("node", metavar="NODE", type=_node, help="its Proxmox name")
+    parser.add_argument("node", metavar="NODE", type=node_name, help="its Proxmox name")
     parser.add_argument("--follow", action="store_true", help="stay until it is ready; exit status 0 when it is")
     parser.set_defaults(run=run)
 
@@ -35,7 +35,12 @@ def run(parsed: argparse.Namespace) -> int:
     return DONE
 
 
-def _node(text: str) -> str:
+def node_name(text: str) -> str:
+    """Take an argument for a node's name.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
     if not re.fullmatch(NODE_NAME, text, re.ASCII):
         raise argparse.ArgumentTypeError(f"expected a node's name, found {text!r}")
     return text

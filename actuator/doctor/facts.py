@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from actuator.adapters.certificate import shown_by
 from actuator.adapters.endpoint_probe import Answer, ask
 from actuator.adapters.prometheus import QUERY, PrometheusClient, PrometheusError, read
 from actuator.policy.power import Power
@@ -16,8 +17,8 @@ from actuator.policy.power import Power
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from actuator.adapters.endpoints import ProxmoxAccess
     from actuator.adapters.prometheus import PrometheusAccess
+    from actuator.adapters.proxmox_access import ProxmoxAccess
     from actuator.monitoring import AlertmanagerSection
     from actuator.settings import Settings
 
@@ -47,8 +48,11 @@ class Facts:
         settings: The configuration.
         endpoints: ``address:port`` -> what it says the token may do (``GET /access/permissions``).
         asked_at: When each was asked, by our clock, unix seconds: between sending and answer.
+        certificates: ``address:port`` -> until when the certificate is valid that it shows, unix seconds; without
+            those that show none.
         status: ``GET /cluster/status`` of the first endpoint that answers.
         options: ``GET /cluster/options`` of it.
+        ha_resources: ``GET /cluster/ha/resources`` of it.
         qdevice: ``GET /cluster/config/qdevice`` of it.
         configs: Node that is online -> its ``GET /nodes/{node}/config``.
         prometheus: Its power and doubts; None when none is configured.
@@ -58,8 +62,10 @@ class Facts:
     settings: Settings
     endpoints: Mapping[str, Answer]
     asked_at: Mapping[str, float] = field(default_factory=dict)
+    certificates: Mapping[str, float] = field(default_factory=dict)
     status: Answer = _NOTHING
     options: Answer = _NOTHING
+    ha_resources: Answer = _NOTHING
     qdevice: Answer = _NOTHING
     configs: Mapping[str, Answer] = field(default_factory=dict)
     prometheus: Seen | None = None
@@ -87,20 +93,23 @@ def gather(settings: Settings, access: ProxmoxAccess, prometheus: PrometheusAcce
     """Look at everything; takes as long as the slowest of them, whose every answer has a deadline."""
     with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="doctor") as pool:
         asked = {host: pool.submit(_timed, access, host) for host in access.hosts}
+        shown = {host: pool.submit(shown_by, host, access.probe_timeout) for host in access.hosts}
         power = None if prometheus is None else pool.submit(_power, prometheus)
         route = None if settings.alertmanager is None else pool.submit(_route, settings.alertmanager)
         endpoints = {host: future.result() for host, future in asked.items()}
         answering = next((host for host, (answer, _) in endpoints.items() if answer.good), None)
         about = {}
         if answering is not None:
-            paths = ("/cluster/status", "/cluster/options", "/cluster/config/qdevice")
+            paths = ("/cluster/status", "/cluster/options", "/cluster/ha/resources", "/cluster/config/qdevice")
             about = dict(zip(paths, pool.map(lambda path: ask(access, answering, path), paths), strict=True))
         facts = Facts(
             settings=settings,
             endpoints={host: answer for host, (answer, _) in endpoints.items()},
             asked_at={host: at for host, (_, at) in endpoints.items()},
+            certificates={host: expires for host, future in shown.items() if (expires := future.result()) is not None},
             status=about.get("/cluster/status", _NOTHING),
             options=about.get("/cluster/options", _NOTHING),
+            ha_resources=about.get("/cluster/ha/resources", _NOTHING),
             qdevice=about.get("/cluster/config/qdevice", _NOTHING),
             prometheus=None if power is None else power.result(),
             alertmanager=None if route is None else route.result(),

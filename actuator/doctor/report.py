@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from actuator.commands.screen import printable
 from actuator.doctor import (
     alertmanager,
+    certificates,
     clock,
     database,
     endpoints,
@@ -36,6 +37,7 @@ CHECKS: tuple[tuple[str, Callable[[Facts], list[Finding]]], ...] = tuple(
         prometheus,
         alertmanager,
         database,
+        certificates,
         secrets,
     )
 )

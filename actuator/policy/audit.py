@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from actuator.policy.jobs import Failure, JobState
     from actuator.policy.orders import Action
     from actuator.policy.reasons import Reason
+
+
+ACTUATOR: Final = "the actuator"
+"""Who asked for what nobody asked for; no token can be named so, since its name has no space."""
 
 
 class AuditEvent(StrEnum):
@@ -25,17 +29,18 @@ class AuditEvent(StrEnum):
     RESUMED = "resumed"
     RELOADED = "reloaded"
     RELOAD_REFUSED = "reload_refused"
-    QUARANTINE_CLEARED = "quarantine_cleared"
+    QUARANTINED = "quarantined"  # a node did not wake and is not woken any more
+    QUARANTINE_CLEARED = "quarantine_cleared"  # by a person, or because the node was seen online
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line. What does not apply is None.
+    """One line. What does not apply is None, which an export shows as null.
 
     Attributes:
-        at: Unix seconds.
+        at: When, in unix seconds; an export shows it as RFC 3339 does.
         event: What it tells of.
-        requested_by: The name of the token that asked, or the signal's.
+        requested_by: The name of the token that asked, or the signal's; `ACTUATOR` for what it did by itself.
         message: A sentence.
         reason: The decision's name.
         job_id: The job that was begun, stood in the way, or whose history this is.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from actuator.policy import local_disks, machines
@@ -11,6 +11,8 @@ from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from actuator.policy.cluster import Guest, Node, Preconditions, Volume
     from actuator.policy.ha import ClusterOptions, HaStatus
     from actuator.policy.machines import Machine
@@ -25,19 +27,21 @@ class CloserLook:
         preconditions: None without quorum, and for containers before PVE 9.
         ha: For a guest under HA.
         options: For a guest under HA.
-        replicas: Nodes that the guest is replicated to; empty when it is not.
+        replicas: Node that the guest is replicated to -> whether it has a copy; empty when it is not.
         cpu_type: Of a virtual machine.
         source: Its machine now.
         target: The one it is to run on.
         idle_storages: Storages of the guest that the target has and cannot use now.
         local_volumes: Of a container, which preconditions say nothing of: volumes that the source alone holds.
         unseen_storages: Storages of a container of which the token may not know whether they are shared.
+        bound_by: Keys of a container's configuration that use the source itself.
+        free_bytes: Storage of the target -> what is left on it, as far as told; empty when nothing is to be copied.
     """
 
     preconditions: Preconditions | None = None
     ha: HaStatus | None = None
     options: ClusterOptions | None = None
-    replicas: frozenset[str] = frozenset()
+    replicas: Mapping[str, bool] = field(default_factory=dict)
     cpu_type: str | None = None
     source: Machine | None = None
     target: Machine | None = None
@@ -45,27 +49,38 @@ class CloserLook:
     local_volumes: tuple[Volume, ...] = ()
     unseen_storages: tuple[str, ...] = ()
     bound_by: tuple[str, ...] = ()
+    free_bytes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def copied(self) -> tuple[Volume, ...]:
+        """What the source alone holds, and a move would copy."""
+        return (() if self.preconditions is None else self.preconditions.local_disks) + self.local_volumes
+
+    def copied_whole(self, target: str) -> tuple[Volume, ...]:
+        """... and of it, what the target has no copy of."""
+        return local_disks.copied_whole(self.copied, replicated=self.replicas.get(target, False))
 
 
 def guest_obstacle(guest: Guest, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest where it is, whatever the target."""
     told = look.preconditions
-    volumes = (() if told is None else told.local_disks) + look.local_volumes
     return (
         ha_refusal(guest, look.ha, look.options, rules)
         or (None if told is None else _tied(guest, told))
         or _bound(guest, look.bound_by)
         or _unseen(guest, look.unseen_storages)
-        or local_disks.refusal(guest, volumes, rules)
+        or (None if look.replicas else local_disks.refusal(guest, look.copied, rules))
     )
 
 
-def target_obstacle(guest: Guest, target: Node, look: CloserLook) -> Refusal | None:
+def target_obstacle(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> Refusal | None:
     """What keeps the guest from this target."""
     return (
         _kept_apart(guest, target, look.preconditions)
         or _not_its_replica(guest, target, look.replicas)
         or _idle(guest, target, look.idle_storages)
+        or local_disks.refusal(guest, look.copied, rules, replicated=look.replicas.get(target.name, False))
+        or local_disks.no_space(guest, target.name, look.copied_whole(target.name), look.free_bytes)
         or _unfit(guest, look)
     )
 
@@ -73,7 +88,9 @@ def target_obstacle(guest: Guest, target: Node, look: CloserLook) -> Refusal | N
 def last_obstacle(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> Refusal | None:
     """What is in the way right before the migration is asked for: all of it, and HA's view of the target."""
     return (
-        guest_obstacle(guest, look, rules) or target_obstacle(guest, target, look) or ha_target_refusal(guest, target)
+        guest_obstacle(guest, look, rules)
+        or target_obstacle(guest, target, look, rules)
+        or ha_target_refusal(guest, target)
     )
 
 
@@ -125,6 +142,12 @@ def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None)
             f"An HA affinity rule keeps guest {vmid} apart from {', '.join(blockers)} on {name}: change that rule, or "
             f"name another target.",
         )
+    if name in preconditions.ha_forbidden:
+        return Refusal(
+            Reason.HA_AFFINITY,
+            f"An HA rule about nodes does not let guest {vmid} stay on {name}, or would take it back from there: "
+            f"change that rule or the guest's failback, or name another target.",
+        )
     obstacles = preconditions.obstacles.get(name, ())
     allowed = preconditions.allowed_nodes is None or name in preconditions.allowed_nodes
     if allowed and not obstacles:
@@ -136,13 +159,14 @@ def _kept_apart(guest: Guest, target: Node, preconditions: Preconditions | None)
     )
 
 
-def _not_its_replica(guest: Guest, target: Node, replicas: frozenset[str]) -> Refusal | None:
+def _not_its_replica(guest: Guest, target: Node, replicas: Mapping[str, bool]) -> Refusal | None:
     if not replicas or target.name in replicas:
         return None
+    why = "would be copied whole to any other node" if guest.container else "is moved nowhere else by Proxmox"
     return Refusal(
         Reason.GUEST_REPLICATED_ELSEWHERE,
-        f"Guest {guest.vmid} is replicated to {', '.join(sorted(replicas))}, and Proxmox moves it nowhere else: name "
-        f"that as the target, or add a replication job to {target.name}.",
+        f"Guest {guest.vmid} is replicated to {', '.join(sorted(replicas))} and {why}: name that as the target, or add "
+        f"a replication job to {target.name}.",
     )
 
 

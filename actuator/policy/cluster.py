@@ -27,6 +27,7 @@ class Node:
         memory_bytes: Used, None when not told.
         max_memory_bytes: Fitted, None when not told.
         address: Its IP address (``ip`` of /cluster/status), None when not told.
+        uptime_seconds: Since its kernel started, None when not told.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Node:
     memory_bytes: int | None = None
     max_memory_bytes: int | None = None
     address: str | None = None
+    uptime_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,13 @@ class Volume:
         volume: Its volume id, ``storage:name``.
         size_bytes: None when Proxmox does not tell.
         cdrom: Whether it is an image in a drive, which Proxmox never copies.
+        replicate: Whether a replication job of its guest takes it along.
     """
 
     volume: str
     size_bytes: int | None = None
     cdrom: bool = False
+    replicate: bool = False
 
     @property
     def storage(self) -> str:
@@ -119,6 +123,8 @@ class Preconditions:
         local_disks: Volumes that live on the source alone.
         local_resources: Passed-through devices and the like (``hostpci0``).
         ha_blockers: Target -> HA services there that an affinity rule keeps this guest apart from (PVE 9).
+        ha_forbidden: Targets that a rule about nodes keeps this guest from, or that HA would take it back from (PVE
+            9.1.11); of nodes that are off nothing is told.
         ha_dependents: HA services that an affinity rule lets HA move along with this guest (PVE 9).
     """
 
@@ -128,6 +134,7 @@ class Preconditions:
     local_disks: tuple[Volume, ...] = ()
     local_resources: tuple[str, ...] = ()
     ha_blockers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ha_forbidden: frozenset[str] = frozenset()
     ha_dependents: tuple[str, ...] = ()
 
 

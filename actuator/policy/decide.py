@@ -139,7 +139,12 @@ def at_migration(guest: Guest, target: Node, look: CloserLook, rules: Rules) -> 
     """
     if look.preconditions is not None:  # which know better than statistics that lag behind
         guest = replace(guest, status="running" if look.preconditions.running else "stopped")
-    refusal = guests.unsettled(guest) or last_obstacle(guest, target, look, rules)
+    refusal = (
+        guests.not_for_us(guest, rules)
+        or _no_longer_ours(guest, target, rules)
+        or guests.unsettled(guest)
+        or last_obstacle(guest, target, look, rules)
+    )
     message = f"Nothing keeps guest {guest.vmid} from {target.name}."
     return _decision(refusal, message, guest.vmid, guest.node, target.name)
 
@@ -195,6 +200,14 @@ def _outside_the_cluster(order: Order, cluster: Cluster) -> Refusal | None:
                 f"Proxmox knows no node {name}, only {', '.join(sorted(cluster.nodes))}: correct the name in the rule "
                 f"and in the configuration.",
             )
+    return None
+
+
+def _no_longer_ours(guest: Guest, target: Node, rules: Rules) -> Refusal | None:
+    """Whether the configuration has lost one of the nodes since the decision."""
+    for name, reason in ((guest.node, Reason.UNKNOWN_NODE), (target.name, Reason.UNKNOWN_TARGET)):
+        if name not in rules.nodes:
+            return Refusal(reason, f"Node {name} is not configured any more: add it under 'nodes', and order it again.")
     return None
 
 

@@ -63,10 +63,11 @@ def _named(vmid: int, order: Order, cluster: Cluster, rules: Rules) -> Guest | R
             Reason.GUEST_NOT_FOUND,
             f"Proxmox shows no guest {vmid}: correct the label 'vmid', or grant the token VM.Audit on /vms/{vmid}.",
         )
-    return _kind(guest, rules) or _place(guest, order, rules) or unsettled(guest) or guest
+    return not_for_us(guest, rules) or _place(guest, order, rules) or unsettled(guest) or guest
 
 
-def _kind(guest: Guest, rules: Rules) -> Refusal | None:
+def not_for_us(guest: Guest, rules: Rules) -> Refusal | None:
+    """Why a guest may not be moved at all: neither its number nor its tags allow it, or it is of a kind to be left."""
     vmid = guest.vmid
     if vmid not in rules.allowed_vmids and (rules.allowed_tag is None or rules.allowed_tag not in guest.tags):
         how = "" if rules.allowed_tag is None else f", or tag it '{rules.allowed_tag}' in Proxmox"

@@ -53,12 +53,19 @@ class ClusterOptions:
 
     Attributes:
         ha_rebalancing: HA moves guests by itself, to balance load (``crs: ha-auto-rebalance=1``, PVE 9.2).
+        ha_settled: HA services that it leaves where they are all the same (``auto-rebalance=0`` of the resource,
+            ``GET /cluster/ha/resources``).
         shutdown_policy: What the shutdown of a node does to guests under HA (``ha: shutdown_policy=``); None when not
             set, which is ``conditional``.
     """
 
     ha_rebalancing: bool = False
     shutdown_policy: str | None = None
+    ha_settled: frozenset[str] = frozenset()
+
+    def rebalance(self, guest: Guest) -> bool:
+        """Whether HA's own balancing may move this guest."""
+        return self.ha_rebalancing and guest.under_ha and guest.sid not in self.ha_settled
 
 
 def ha_refusal(guest: Guest, status: HaStatus | None, options: ClusterOptions | None, rules: Rules) -> Refusal | None:
@@ -78,11 +85,12 @@ def ha_refusal(guest: Guest, status: HaStatus | None, options: ClusterOptions | 
             f"HA is {status.armed} and moves nothing, guest {guest.vmid} included: arm it again "
             f"(ha-manager crm-command arm-ha), or take the guest out of HA.",
         )
-    if options is not None and options.ha_rebalancing and not rules.allow_ha_rebalancing:
+    if options is not None and options.rebalance(guest) and not rules.allow_ha_rebalancing:
         return Refusal(
             Reason.HA_REBALANCING,
-            f"HA rebalances by itself (crs: ha-auto-rebalance) and could move guest {guest.vmid} back: switch that "
-            f"off, or set guests.allow_ha_rebalancing to move it all the same.",
+            f"HA rebalances by itself (crs: ha-auto-rebalance) and could move guest {guest.vmid} back: keep it from "
+            f"this guest (ha-manager set {guest.sid} --auto-rebalance 0), switch it off, or set "
+            f"guests.allow_ha_rebalancing to move the guest all the same.",
         )
     return None
 

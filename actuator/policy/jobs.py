@@ -44,6 +44,9 @@ class Failure(StrEnum):
 TERMINAL = frozenset({JobState.SUCCEEDED, JobState.SKIPPED, JobState.FAILED, JobState.CANCELLED})
 """States that a job never leaves."""
 
+STEPS = tuple(state for state in JobState if state not in TERMINAL and state is not JobState.QUEUED)
+"""States that a step of the workflow works on, in their order."""
+
 _ORDERLY: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.PREFLIGHT}),
     JobState.PREFLIGHT: frozenset({JobState.WAKING, JobState.AWAITING_READY}),

@@ -14,6 +14,30 @@ if TYPE_CHECKING:
     from actuator.policy.orders import Order
     from actuator.policy.rules import Rules
 
+BY_HAND_SECONDS = 86400.0
+"""How long an order by hand holds: a person gave it, and a queue of long migrations may well take the day."""
+
+
+def outlived(age: float, rules: Rules, *, by_hand: bool) -> Refusal | None:
+    """Whether an order for which nothing could be done yet may hold no more.
+
+    Args:
+        age: Seconds since it was given, or since the alert was last heard of.
+        rules: How long an alert holds.
+        by_hand: A person gave it, not an alert.
+    """
+    longest, setting = (
+        (BY_HAND_SECONDS, "") if by_hand else (rules.alert_max_age_seconds, "limits.alert_max_age_seconds")
+    )
+    if age <= longest:
+        return None
+    more = f"more than {setting} allows" if setting else f"more than the {longest:.0f} s for which one holds"
+    return Refusal(
+        Reason.STALE_ALERT,
+        f"The order is {age:.0f} s old, {more}, and no migration has come of it: see whether it still holds, and order "
+        f"the move by hand if it does.",
+    )
+
 
 def switched_off(history: History, rules: Rules, now: float) -> Refusal | None:
     """The operator's pause, or the breaker after repeated failures."""

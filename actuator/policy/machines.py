@@ -21,7 +21,16 @@ DEFAULT_CPU_TYPE = "kvm64"
 """What a guest has whose configuration names no ``cpu``."""
 
 _ANY_VENDOR = re.compile(r"x86-64-v\d.*|kvm(32|64)|qemu(32|64)")
-"""Types with only what every processor has, or a level that the target's QEMU refuses at the start if it is missing."""
+"""Types with only what every processor has, or a level that processors of any vendor may have."""
+_V2 = frozenset({"pni", "ssse3", "sse4_1", "sse4_2", "popcnt"})
+_V3 = _V2 | {"aes", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}
+_LEVELS = {
+    "x86-64-v2": _V2,
+    "x86-64-v2-AES": _V2 | {"aes"},
+    "x86-64-v3": _V3,
+    "x86-64-v4": _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+}
+"""What the levels need (PVE/QemuServer/CPUConfig.pm), by Linux's names; QEMU would refuse the start on the target."""
 _AS_THE_HOST = re.compile(r"host|max|custom-.+")
 """Types that show the processor itself, or that may do so."""
 _VENDORS = ("intel", "amd", "hygon", "zhaoxin")
@@ -35,11 +44,26 @@ class Machine:
         node: Its name.
         cpu_model: As Linux names the processor; None when not told.
         version: Of Proxmox VE; None when not told.
+        cpu_flags: What the processor can do, by Linux's names; None when not told.
     """
 
     node: str
     cpu_model: str | None = None
     version: Version | None = None
+    cpu_flags: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A node's processor.
+
+    Attributes:
+        model: As Linux names it; None when not told.
+        flags: What it can do, by Linux's names; None when not told.
+    """
+
+    model: str | None = None
+    flags: frozenset[str] | None = None
 
 
 def needs_cpu(cpu_type: str | None) -> bool:
@@ -47,9 +71,18 @@ def needs_cpu(cpu_type: str | None) -> bool:
     return cpu_type is None or _ANY_VENDOR.fullmatch(cpu_type) is None
 
 
+def needs_flags(cpu_type: str | None) -> bool:
+    """Whether a guest with this type of processor needs a level that not every target has."""
+    return cpu_type in _LEVELS
+
+
 def unfit(vmid: int, cpu_type: str | None, source: Machine, target: Machine) -> Refusal | None:
     """Why a running virtual machine would not survive on the target."""
-    return _outdated(vmid, source, target) or _another_cpu(vmid, cpu_type, source, target)
+    return (
+        _outdated(vmid, source, target)
+        or _another_cpu(vmid, cpu_type, source, target)
+        or _lesser_cpu(vmid, cpu_type, target)
+    )
 
 
 def _outdated(vmid: int, source: Machine, target: Machine) -> Refusal | None:
@@ -76,6 +109,17 @@ def _another_cpu(vmid: int, cpu_type: str | None, source: Machine, target: Machi
         f"Guest {vmid} has the processor type '{cpu_type or 'unknown'}' and would meet another processor: "
         f"{target.node} has {target.cpu_model}, {source.node} has {source.cpu_model}. Give the guest a type that both "
         f"have, such as x86-64-v2-AES, or name another target.",
+    )
+
+
+def _lesser_cpu(vmid: int, cpu_type: str | None, target: Machine) -> Refusal | None:
+    lacking = _LEVELS.get(cpu_type or "", frozenset()) - (target.cpu_flags or frozenset())
+    if target.cpu_flags is None or not lacking:
+        return None
+    return Refusal(
+        Reason.TARGET_CPU_DIFFERS,
+        f"Guest {vmid} has the processor type '{cpu_type}', and the processor of {target.node} lacks what that needs "
+        f"({', '.join(sorted(lacking))}): give the guest a lower one, such as x86-64-v2-AES, or name another target.",
     )
 
 

@@ -64,7 +64,7 @@ def node_refusal(node: Node, history: History, rules: Rules) -> Refusal | None:
             Reason.TARGET_QUARANTINED,
             f"Node {node.name} is off and not woken any more ({history.quarantined[node.name]}): switch it on by hand, "
             f"and once it is seen online it is trusted again, or say that it may be woken: "
-            f"POST /api/v1/nodes/{node.name}/clear-quarantine.",
+            f"wattshift-actuator clear-quarantine {node.name} (POST /api/v1/nodes/{node.name}/clear-quarantine).",
         )
     if node.name not in rules.wakeable:
         return Refusal(

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     TARGET_QUARANTINED = "target_quarantined"  # the target did not wake when it was asked last
     TARGET_CPU_DIFFERS = "target_cpu_differs"  # a guest of processor type host would meet another processor
     TARGET_OUTDATED = "target_outdated"  # the target runs an older Proxmox VE
+    TARGET_STORAGE_FULL = "target_storage_full"  # a storage there has no room for the disks that would be copied
     TARGET_OVER_POWER = "target_over_power"  # the guest would take the target above its own threshold
     DAILY_LIMIT = "daily_limit"  # the guest has moved limits.daily_per_guest times in 24 hours
     BREAKER_OPEN = "breaker_open"  # limits.breaker_failures jobs in a row failed: POST /api/v1/resume, or wait

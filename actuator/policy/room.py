@@ -1,5 +1,9 @@
 """Whether a node has room for a guest: memory, processors, watts.
 
+Memory counts twice: what is used now, and what was promised. A guest that idles uses little of what it may use, and one
+night all of them may want theirs; but ballooning and page sharing are there to promise more than there is, so how much
+more is a setting. Proxmox tells a guest's maximum for all guests at once, its minimum (``balloon``) only one by one.
+
 Statistics may be missing (a node that is off has none, a token without Sys.Audit sees none, power is known only with
 Prometheus): an unknown figure never refuses anything.
 """
@@ -20,7 +24,12 @@ _MIB = 1024 * 1024
 
 def no_room(guest: Guest, node: Node, situation: Situation) -> Refusal | None:
     """Why a node has no room for a guest."""
-    return _memory(guest, node, situation) or _processors(guest, node, situation) or _watts(guest, node, situation)
+    return (
+        _memory(guest, node, situation)
+        or _promises(guest, node, situation)
+        or _processors(guest, node, situation)
+        or _watts(guest, node, situation)
+    )
 
 
 def free_bytes(node: Node, guest: Guest, situation: Situation) -> int | None:
@@ -57,6 +66,23 @@ def _memory(guest: Guest, node: Node, situation: Situation) -> Refusal | None:
         f"Node {node.name} has {free // _MIB} MiB of memory free, but guest {guest.vmid} needs "
         f"{guest.max_memory_bytes // _MIB} MiB and {reserve // _MIB} MiB stay in reserve: free some there, or name "
         f"another target.",
+    )
+
+
+def _promises(guest: Guest, node: Node, situation: Situation) -> Refusal | None:
+    limit, total = situation.rules.memory_overcommit, node.max_memory_bytes
+    if limit is None or total is None or guest.max_memory_bytes is None:
+        return None
+    promised = situation.memory_promised.get(node.name, 0) if node.online else 0
+    promised += sum(other.max_memory_bytes or 0 for other in situation.coming_to(node.name, guest))
+    usable = total - situation.rules.memory_reserve_bytes
+    if promised + guest.max_memory_bytes <= limit * usable:
+        return None
+    return Refusal(
+        Reason.NO_TARGET_FITS,
+        f"Node {node.name} has {usable // _MIB} MiB of memory for guests and promises {promised // _MIB} MiB to those "
+        f"that run; the {guest.max_memory_bytes // _MIB} MiB of guest {guest.vmid} would exceed "
+        f"limits.memory_overcommit ({limit:g} for each): name another target, or raise it.",
     )
 
 

@@ -29,8 +29,11 @@ class Rules:
         parallel_limit: Migrations at a time, all in all.
         breaker_failures: That many failures in a row open the breaker.
         breaker_seconds: ... until so long after the newest of them.
-        alert_max_age_seconds: An episode that was never seen before and began longer ago is stale.
+        alert_max_age_seconds: An episode that was never seen before and began longer ago is stale; so is a job for
+            which nothing was done yet, when its alert was last heard of longer ago.
         memory_reserve_bytes: Left free on the target after the move.
+        memory_overcommit: Memory promised to running guests for each byte of the target beside the reserve, at most,
+            after the move; None for no limit.
         cpu_overcommit: Processors given to running guests for each one of the target, at most, after the move; None
             for no limit.
         restart_containers: Containers may be moved, which restarts them.
@@ -54,6 +57,7 @@ class Rules:
     breaker_seconds: float
     alert_max_age_seconds: float
     memory_reserve_bytes: int
+    memory_overcommit: float | None = None
     cpu_overcommit: float | None = None
     restart_containers: bool = False
     restart_timeout_seconds: int = 180

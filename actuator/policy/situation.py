@@ -45,6 +45,15 @@ class Situation:
         return given
 
     @cached_property
+    def memory_promised(self) -> Mapping[str, int]:
+        """Node -> bytes that the guests that run on it may come to use, as far as told."""
+        promised: defaultdict[str, int] = defaultdict(int)
+        for guest in self.cluster.guests.values():
+            if guest.status == "running":
+                promised[guest.node] += guest.max_memory_bytes or 0
+        return promised
+
+    @cached_property
     def coming(self) -> Mapping[str, tuple[Guest, ...]]:
         """Node -> guests that live jobs are bringing to it and that are not there yet."""
         coming: defaultdict[str, tuple[Guest, ...]] = defaultdict(tuple)

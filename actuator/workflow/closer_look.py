@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from actuator.errors import Permanent, Temporary
 from actuator.policy.closer_look import CloserLook
-from actuator.policy.machines import Machine, needs_cpu
+from actuator.policy.machines import Cpu, Machine, needs_cpu, needs_flags
 
 if TYPE_CHECKING:
     from actuator.policy.cluster import Cluster, Guest
@@ -32,7 +32,7 @@ def early_look(guest: Guest, target: str, cluster: Cluster, means: Means, *, cho
     try:
         look = _at_ha(guest, look, means)
         if cluster.quorate and cluster.nodes[target].online and guest.lock is None:
-            look = _at_move(guest, target, look, means)
+            look = _at_space(target, _at_move(guest, target, look, means), means)
             look = _at_storages(guest, target, look, means) if chosen else look
     except (Temporary, Permanent):
         return look
@@ -46,7 +46,7 @@ def full_look(guest: Guest, target: str, means: Means) -> CloserLook:
         Temporary: Not now: no quorum, a lock, no answer.
         Permanent: Never: a privilege is missing.
     """
-    return _at_move(guest, target, _at_ha(guest, CloserLook(), means), means)
+    return _at_space(target, _at_move(guest, target, _at_ha(guest, CloserLook(), means), means), means)
 
 
 def _at_ha(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
@@ -60,16 +60,19 @@ def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> Close
     look = replace(
         look,
         preconditions=proxmox.preconditions(guest.node, guest.vmid, guest.kind),
-        replicas=proxmox.replica_targets(guest.node, guest.vmid),
+        replicas=proxmox.replicas(guest.node, guest.vmid),
     )
     if guest.container:
         return _at_volumes(guest, look, means)
     cpu_type = proxmox.guest_config(guest.node, guest.vmid).cpu_type
-    source, there = (
-        Machine(node, proxmox.cpu_model(node) if needs_cpu(cpu_type) else None, proxmox.version(node))
-        for node in (guest.node, target)
-    )
+    source = _machine(guest.node, means, cpu=needs_cpu(cpu_type))
+    there = _machine(target, means, cpu=needs_cpu(cpu_type) or needs_flags(cpu_type))
     return replace(look, cpu_type=cpu_type, source=source, target=there)
+
+
+def _machine(node: str, means: Means, *, cpu: bool) -> Machine:
+    told = means.proxmox.cpu(node) if cpu else Cpu()
+    return Machine(node, told.model, means.proxmox.version(node), told.flags)
 
 
 def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
@@ -83,6 +86,14 @@ def _at_volumes(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
         local_volumes=tuple(disk for disk in held if shared.get(disk.storage) is False),
         unseen_storages=tuple(sorted({disk.storage for disk in held if shared.get(disk.storage) is None})),
     )
+
+
+def _at_space(target: str, look: CloserLook, means: Means) -> CloserLook:
+    """How much the target can take, when disks would be copied to it."""
+    if means.rules.local_disks_max_bytes is None or not look.copied:
+        return look
+    told = {storage.name: storage.free_bytes for storage in means.proxmox.storages(target)}
+    return replace(look, free_bytes={name: free for name, free in told.items() if free is not None})
 
 
 def _at_storages(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:

@@ -15,14 +15,17 @@ from actuator.errors import ProxmoxDenied, ProxmoxRefused, ProxmoxUnreachable
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.ha_silence import why_ha_waits
 from actuator.workflow.means import look, move_of
+from actuator.workflow.newcomer import just_up
 from actuator.workflow.result import advance, fail, sentence, stay
 
 if TYPE_CHECKING:
+    from actuator.adapters.tasklog import LogReading
+    from actuator.policy.cluster import Cluster
     from actuator.policy.jobs import Job, Progress
     from actuator.workflow.means import Means
     from actuator.workflow.result import StepResult
 
-_MOST_ATTEMPTS = 5
+_MOST_ATTEMPTS = 5  # against locks, and with a target that has long been up
 _PAUSE_SECONDS = 5.0  # between attempts: a node that boots needs a moment until its ssh answers
 _MIB = 1024**2
 
@@ -54,7 +57,7 @@ def follow(job: Job, means: Means, now: float) -> StepResult:
     arrived = _arrived(job, means, f"its task ended with '{cause}'")
     if arrived is not None:
         return arrived
-    return _failed(job, str(cause), means, too_early=reading.too_early)
+    return _failed(job, str(cause), reading, means, now)
 
 
 def _under_way(job: Job, lines: list[str], means: Means, now: float) -> StepResult:
@@ -125,7 +128,7 @@ def _arrived(job: Job, means: Means, remark: str) -> StepResult | None:
     return advance(job, JobState.VERIFYING, f"Guest {move.vmid} is on {move.target}, although {remark}.")
 
 
-def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResult:
+def _failed(job: Job, cause: str, reading: LogReading, means: Means, now: float) -> StepResult:
     move = move_of(job)
     seen = (*(job.checkpoint.known_upids or ()), job.checkpoint.upid)
     tasks = means.proxmox.migration_tasks(move.source, move.vmid)
@@ -134,11 +137,11 @@ def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResul
         checkpoint = replace(job.checkpoint, upid=other.upid, log_lines=0, progress=None, outcome=None)
         message = f"Task {job.checkpoint.upid} failed ({cause}), as the migration has begun already; it is followed."
         return stay(replace(job, checkpoint=checkpoint), 0.0, message, upid=other.upid)
-    job, _, guest = look(job, means)
+    job, cluster, guest = look(job, means)
     here = guest is not None and guest.node == move.source
-    if too_early and here and job.checkpoint.attempts < _MOST_ATTEMPTS:
+    if here and _worth_another(job, reading, cluster, means, now):
         checkpoint = replace(job.checkpoint, upid=None, known_upids=None, outcome=None, progress=None)
-        message = f"Node {move.target} does not take migrations yet ({cause}); it is tried again."
+        message = f"{_what_passes(reading, job)} ({cause}); it is tried again."
         return stay(replace(job, checkpoint=checkpoint), _PAUSE_SECONDS, message, attempts=checkpoint.attempts)
     if guest is None:
         whereabouts = "The guest is not in the cluster any more: look at its configuration in /etc/pve."
@@ -150,7 +153,26 @@ def _failed(job: Job, cause: str, means: Means, *, too_early: bool) -> StepResul
     message = (
         f"{sentence(f'the migration failed: {cause}')} {whereabouts} The log of task {job.checkpoint.upid} tells more."
     )
-    return fail(job, failure, message, cause=cause, guest_node=job.guest_node)
+    if job.checkpoint.attempts > 1:
+        message = f"{message} It was tried {job.checkpoint.attempts} times."
+    return fail(job, failure, message, cause=cause, guest_node=job.guest_node, attempts=job.checkpoint.attempts)
+
+
+def _worth_another(job: Job, reading: LogReading, cluster: Cluster, means: Means, now: float) -> bool:
+    """Whether it failed by what ends by itself: a lock, or what a target has behind it once it is truly up."""
+    if reading.locked:
+        return job.checkpoint.attempts < _MOST_ATTEMPTS
+    if not (reading.too_early or reading.perhaps_too_early):
+        return False
+    if just_up(job, cluster.nodes.get(job.target or ""), means.timing.ready_timeout_seconds, now):
+        return True
+    return reading.too_early and job.checkpoint.attempts < _MOST_ATTEMPTS
+
+
+def _what_passes(reading: LogReading, job: Job) -> str:
+    if reading.locked:
+        return f"Guest {move_of(job).vmid} got locked meanwhile"
+    return f"Node {move_of(job).target} does not take migrations yet"
 
 
 def _told(progress: Progress) -> str:

@@ -2,7 +2,8 @@
 
 The mean of a minute needs a minute, and a job that is over must not live on for it. So the job carries when the look is
 due, and the leader takes it then, after a restart as well. A look that comes to nothing, since Prometheus is away or
-the source was switched off, is given up after a while; what is not known stays absent.
+the source was switched off, is given up after a while; what is not known stays absent. So is one that nobody took in
+time, since no actuator ran: what the nodes draw hours later tells nothing of the move.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS = 120.0  # after the due time, for a scrape that was missed
 _OLDEST_SECONDS = 7200.0  # the longest settle_seconds there may be, and as much again for a restart
+_SWEEP_SECONDS = 3600.0  # between two searches for looks that nobody took
 _MOVING = frozenset({JobState.MIGRATING, JobState.VERIFYING})
 
 
@@ -59,6 +61,7 @@ class FollowUp:
         self._observer = observer
         self._clock = clock
         self._interval = interval
+        self._sweep_at = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follow-up", daemon=True)
 
@@ -73,7 +76,7 @@ class FollowUp:
             self._thread.join(timeout)
 
     def round(self) -> None:
-        """Take every look that is due.
+        """Take every look that is due, and give up those that are due for too long.
 
         Raises:
             StoreUnavailable: The store cannot be read or written; what was not told stays due.
@@ -82,6 +85,10 @@ class FollowUp:
         epoch, now = self._epoch(), self._clock()
         if epoch is None:
             return
+        if now >= self._sweep_at:
+            for job in self._store.unmeasured_until(now - _OLDEST_SECONDS):
+                self._give_up(job, epoch, now)
+            self._sweep_at = now + _SWEEP_SECONDS
         moves = self._store.moves_since(now - _OLDEST_SECONDS)
         due = [job for job in moves if _due_at(job) is not None and (_due_at(job) or now) <= now]
         if not due:
@@ -115,6 +122,18 @@ class FollowUp:
             **detail,
             **_cost(job),
         )
+
+    def _give_up(self, job: Job, epoch: int, now: float) -> None:
+        watts = job.checkpoint.watts
+        if watts is None:
+            return
+        given_up = replace(job, updated_at=now, checkpoint=replace(job.checkpoint, watts=replace(watts, due_at=None)))
+        message = (
+            f"What its nodes draw was not looked at within {_OLDEST_SECONDS / 3600:.0f} hours after the move, since no "
+            f"actuator led then: what the move saved is not known."
+        )
+        self._store.complete_report(given_up, epoch=epoch, message=message, detail={"watts": "not_measured"})
+        _log.warning("job.not_measured", job=job.id, message=message, source=job.source, target=job.target)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from actuator.adapters.probe import answers
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from actuator.adapters.store import Store
     from actuator.adapters.waking import Waker
     from actuator.policy.cluster import Cluster, Guest
-    from actuator.policy.jobs import Job
+    from actuator.policy.jobs import Checkpoint, Job
     from actuator.policy.rules import Rules
     from actuator.workflow.timing import Timing
 
@@ -33,6 +33,9 @@ class Means:
         answers: Whether something at an IP address answers on the network; gives up after a second or so.
         power: Looks at the power of nodes and guests; never raises, since what it cannot tell is merely unknown.
         epoch: That we lead in: what a step writes besides its job is refused when it is not the newest.
+        woken: Job -> what is to be remembered of the newest request to wake its node, until that is written down: the
+            pause between two requests holds although the disk is full.
+        seen_off: Job -> when preflight, a moment ago perhaps, saw its target off.
         may_act: Asked right before what must not be done twice, since the looks before it may have hung for long: False
             when this process stops; raises `LeadershipLost` when another one leads.
     """
@@ -45,6 +48,8 @@ class Means:
     answers: Callable[[str], bool] = answers
     power: Callable[[], Power] = Power
     epoch: int = 0
+    woken: dict[str, Checkpoint] = field(default_factory=dict)
+    seen_off: dict[str, float] = field(default_factory=dict)
     may_act: Callable[[], bool] = lambda: True
 
 

@@ -1,7 +1,9 @@
 """Asking for the migration, exactly once as far as that can be had.
 
 Before the request goes out, the guest's earlier migrations are written down; so whatever happens to the request, its
-answer or this process, a migration that is not among them is ours, and is followed instead of asking again.
+answer or this process, a migration that is not among them is ours, and is followed instead of asking again. What was
+written down holds for a short while: when no migration has shown by then, everything is looked at anew, and until that
+is done the job may be cancelled, held and skipped like any other that has asked for nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from actuator.policy.jobs import Failure, JobState
 from actuator.policy.placement import target_refusal
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
+from actuator.policy.rules import Mode
 from actuator.policy.situation import Situation
 from actuator.workflow.closer_look import full_look
 from actuator.workflow.follow import follow
 from actuator.workflow.means import look, move_of
+from actuator.workflow.newcomer import just_up
 from actuator.workflow.request import request
 from actuator.workflow.result import advance, fail, sentence, skip, stay
 
@@ -27,11 +31,14 @@ if TYPE_CHECKING:
     from actuator.adapters.tasks import Task
     from actuator.policy.cluster import Cluster, Guest
     from actuator.policy.jobs import Job
-    from actuator.workflow.means import Means
+    from actuator.workflow.means import Means, Move
     from actuator.workflow.result import StepResult
 
 
 _STATISTICS_SECONDS = 20.0  # Proxmox shares them every ten
+_SETTLING_PAUSE_SECONDS = 5.0  # about a scrape
+_PREPARED_SECONDS = 30.0
+"""How long a look counts, and how long a request may take to become a task: Proxmox's own limit for passing it on."""
 
 
 def migrate(job: Job, means: Means, now: float) -> StepResult:
@@ -48,6 +55,8 @@ def migrate(job: Job, means: Means, now: float) -> StepResult:
         return _elsewhere(job, guest)
     if known is None:
         return _prepared(job, guest, cluster, tasks, means, now)
+    if now - (job.checkpoint.moved_at or 0.0) >= _PREPARED_SECONDS:
+        return _dropped(job, now)
     return _asked(job, guest, means, now)
 
 
@@ -56,13 +65,8 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
 ) -> StepResult:
     """The last look; then write down what there is already, so that ours can be told from it."""
     move = move_of(job)
-    if any(task.running for task in tasks):
-        return _locked(job, f"Guest {move.vmid} is being migrated by somebody else.", means, now)
-    if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
-        return _locked(job, f"Guest {move.vmid} is locked ({guest.lock}).", means, now)
-    for other in cluster.guests.values():  # a job that gave up may have left its migration running
-        if other.lock == "migrate" and other.node in {move.source, move.target}:
-            return _locked(job, f"Guest {other.vmid} on {other.node} is being migrated.", means, now)
+    if (lock := _lock_seen(guest, cluster, tasks, move)) is not None:
+        return _locked(job, lock, means, now)
     try:
         closer = full_look(guest, move.target, means)
     except GuestLocked as error:
@@ -71,12 +75,8 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
     decision = at_migration(guest, target, closer, means.rules)
     if not decision.act:
         return skip(job, decision.reason, decision.message)
-    if job.checkpoint.woken and target.max_memory_bytes is None and not _is_over(job, _STATISTICS_SECONDS, now):
-        return stay(job, means.timing.poll_seconds)  # a node that has just joined has no statistics yet
-    if target.online:
-        situation = Situation(cluster, means.store.history(now), means.rules, means.power())
-        if (refusal := target_refusal(guest, target, situation)) is not None:
-            return skip(job, refusal.reason, refusal.message)
+    if (declined := _unfit(job, guest, target, cluster, means, now)) is not None:
+        return declined
     checkpoint = replace(
         job.checkpoint,
         known_upids=tuple(task.upid for task in tasks),
@@ -86,9 +86,52 @@ def _prepared(  # noqa: PLR0913, PLR0917 - what was just looked at
     return stay(replace(job, checkpoint=checkpoint), 0.0)
 
 
+def _lock_seen(guest: Guest, cluster: Cluster, tasks: list[Task], move: Move) -> str | None:
+    """What has the guest or the nodes at this moment, as a sentence."""
+    if any(task.running for task in tasks):
+        return f"Guest {move.vmid} is being migrated by somebody else."
+    if guest.lock is not None:  # seen a moment ago: waited for, even if the next call would not meet it any more
+        return f"Guest {move.vmid} is locked ({guest.lock})."
+    for other in cluster.guests.values():  # a job that gave up may have left its migration running
+        if other.lock == "migrate" and other.node in {move.source, move.target}:
+            return f"Guest {other.vmid} on {other.node} is being migrated."
+    return None
+
+
+def _unfit(  # noqa: PLR0913, PLR0917 - what was just looked at
+    job: Job, guest: Guest, target: Node, cluster: Cluster, means: Means, now: float
+) -> StepResult | None:
+    """Why the guest does not go to this target, or not yet: its room, as told now that it is awake."""
+    if job.checkpoint.woken and target.max_memory_bytes is None and not _is_over(job, _STATISTICS_SECONDS, now):
+        return stay(job, means.timing.poll_seconds)  # a node that has just joined has no statistics yet
+    if not target.online:
+        return None  # Proxmox has the last word
+    situation = Situation(cluster, means.store.history(now), means.rules, means.power())
+    if (refusal := target_refusal(guest, target, situation)) is None:
+        return None
+    if refusal.reason is Reason.TARGET_OVER_POWER and just_up(job, target, means.timing.settle_seconds, now):
+        return _settling(job)
+    return skip(job, refusal.reason, refusal.message)
+
+
+def _settling(job: Job) -> StepResult:
+    """Wait: a start draws much, and the mean of a minute tells of it when it is over."""
+    message = f"Waits for the power of node {job.target}, which has just got up, to settle."
+    return stay(job, _SETTLING_PAUSE_SECONDS, None if job.message == message else message)
+
+
+def _dropped(job: Job, now: float) -> StepResult:
+    """Begin anew: after a death, a pause or errors the look is too old, and no trace of a request was found."""
+    checkpoint = replace(job.checkpoint, known_upids=None, step_started_at=now)
+    message = f"Proxmox shows no migration of guest {job.vmid} for this job so far: everything is looked at anew."
+    return stay(replace(job, checkpoint=checkpoint), 0.0, message)
+
+
 def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
     """Send the request; no trace of an earlier one was found."""
     move = move_of(job)
+    if means.rules.mode is Mode.OBSERVE:  # since the look; once that no longer counts, the job ends for it
+        return stay(job, means.timing.poll_seconds)
     try:
         send = request(guest, move.target, means)
         if isinstance(send, Refusal):
@@ -154,7 +197,7 @@ def _locked(job: Job, message: str, means: Means, now: float) -> StepResult:
 
 def _elsewhere(job: Job, guest: Guest | None) -> StepResult:
     """The guest is not where it was: somebody else's doing before we asked; after it, arrived or lost."""
-    asked = job.checkpoint.known_upids is not None
+    asked = job.checkpoint.attempts > 0
     if guest is None:
         reason, message = Reason.GUEST_NOT_FOUND, f"Guest {job.vmid} is no longer in the cluster."
     elif guest.node == job.target:

@@ -16,7 +16,7 @@ from actuator.workflow.result import advance, skip, stay
 
 if TYPE_CHECKING:
     from actuator.policy.closer_look import CloserLook
-    from actuator.policy.cluster import Cluster, History
+    from actuator.policy.cluster import Cluster, Guest, History
     from actuator.policy.decide import Decision
     from actuator.policy.jobs import Job
     from actuator.policy.orders import Order
@@ -55,6 +55,8 @@ def preflight(job: Job, means: Means, now: float) -> StepResult:
     )
     node = None if job.target is None else cluster.nodes.get(job.target)
     awake = node is not None and node.online
+    if not awake:
+        means.seen_off[job.id] = now
     return advance(
         job,
         JobState.AWAITING_READY if awake else JobState.WAKING,
@@ -95,17 +97,18 @@ def judge(order: Order, cluster: Cluster, history: History, means: Means, now: f
         closer = early_look(guest, target.name, cluster, means, chosen=order.target_node is None)
         if (refusal := guest_obstacle(guest, closer, means.rules)) is not None:
             findings[guest.vmid, None] = refusal
-        elif (refusal := target_obstacle(guest, target, closer)) is not None:
+        elif (refusal := target_obstacle(guest, target, closer, means.rules)) is not None:
             findings[guest.vmid, target.name] = refusal
         else:
-            return _with_remark(decision, closer)
+            return _with_remark(decision, guest, closer)
     else:  # enough was looked at: the next choice is taken as it is, and looked at before the migration
         decision = at_preflight(order, cluster, history, means.rules, now=now, power=power, findings=findings)
     return decision
 
 
-def _with_remark(decision: Decision, closer: CloserLook) -> Decision:
+def _with_remark(decision: Decision, guest: Guest, closer: CloserLook) -> Decision:
     """The decision, saying as well what may undo it."""
     if closer.options is None or not closer.options.ha_rebalancing:
         return decision
-    return replace(decision, message=f"{decision.message} HA rebalances by itself and may move it again.")
+    may = "and may move it again" if closer.options.rebalance(guest) else f"but leaves {guest.sid} where it is"
+    return replace(decision, message=f"{decision.message} HA rebalances by itself {may}.")

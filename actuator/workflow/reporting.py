@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from actuator.policy.jobs import JobState
+from actuator.workflow.stages import seconds as seconds_of
 
 if TYPE_CHECKING:
     from actuator.policy.jobs import Job, MoveWatts
@@ -27,6 +28,14 @@ class Observer(Protocol):
 
     def woken(self, node: str, method: str, seconds: float) -> None:
         """A node has joined the cluster so long after it was first asked to wake."""
+        ...
+
+    def stage_reached(self, stage: str, seconds: float) -> None:
+        """A node that was woken has got so far, so long after it was first asked to wake."""
+        ...
+
+    def arrived(self, source: str, target: str, at: float) -> None:
+        """A guest has arrived from one node at another, at this Unix time."""
         ...
 
     def migrated(self, downtime: float | None, duration: float | None) -> None:
@@ -74,6 +83,7 @@ def report(before: Job, saved: StepResult, observer: Observer) -> None:
             upid=after.checkpoint.upid or before.checkpoint.upid,
             **{key: value for key, value in saved.detail.items() if key not in _OWN},
         )
+    _stages(before, after, observer)
     if after.state == before.state:
         return
     began = before.checkpoint.step_started_at
@@ -87,6 +97,8 @@ def report(before: Job, saved: StepResult, observer: Observer) -> None:
     if before.state is JobState.WAKING and after.state is JobState.AWAITING_READY:
         _woken(after, observer)
     if before.state is JobState.VERIFYING and after.state is JobState.SUCCEEDED:
+        if after.source is not None and after.target is not None:
+            observer.arrived(after.source, after.target, after.updated_at)
         outcome = after.checkpoint.outcome
         observer.migrated(
             None if outcome is None else outcome.downtime_seconds,
@@ -94,6 +106,14 @@ def report(before: Job, saved: StepResult, observer: Observer) -> None:
         )
         if outcome is not None and outcome.transferred_bytes is not None:
             observer.transferred(outcome.transferred_bytes)
+
+
+def _stages(before: Job, after: Job, observer: Observer) -> None:
+    if not after.checkpoint.woken:  # it was up already, or came by another hand
+        return
+    for stage, taken in seconds_of(after.checkpoint).items():
+        if stage not in before.checkpoint.stages:
+            observer.stage_reached(stage, taken)
 
 
 def _woken(job: Job, observer: Observer) -> None:

@@ -35,7 +35,8 @@ def request(guest: Guest, target: str, means: Means) -> Callable[[], str] | Refu
             proxmox.migrate_container, guest.node, guest.vmid, target, shutdown_seconds=rules.restart_timeout_seconds
         )
     disks = _local_disks(guest, means)
-    if (refusal := local_disks.refusal(guest, disks, rules)) is not None:
+    replicated = bool(disks) and proxmox.replicas(guest.node, guest.vmid).get(target, False)
+    if (refusal := local_disks.refusal(guest, disks, rules, replicated=replicated)) is not None:
         return refusal
     running = guest.status != "stopped"
     return partial(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from actuator.adapters.leadership import Lead
     from actuator.adapters.proxmox import Proxmox
+    from actuator.adapters.recall import Switches
     from actuator.adapters.store import Store
     from actuator.adapters.waking import Waker
     from actuator.policy.rules import Rules
@@ -102,7 +103,7 @@ class Runner:
         self._thread.start()
 
     def adopt(self, rules: Rules, timing: Timing) -> None:
-        """From now on go by these; a job that was decided goes on as decided."""
+        """From now on go by these; a job that was decided keeps its choice, if that stands before its migration."""
         self._ticker.adopt(rules, timing)
         self.notify()
 
@@ -156,7 +157,7 @@ class Runner:
                 self._stale.clear()
                 self._ticker.refresh()
                 self._refreshed_at, self._changes = time.monotonic(), switches.changes
-            self._start_due(epoch, switches.paused)
+            self._start_due(epoch, switches)
         except LeadershipLost as error:
             self._lose(self._led, str(error))
             return _STANDBY_SECONDS
@@ -178,7 +179,7 @@ class Runner:
             _log.info("runner.leads", epoch=epoch, jobs=len(self._ticker.live()))
         return epoch
 
-    def _start_due(self, epoch: int, paused: str | None) -> None:
+    def _start_due(self, epoch: int, switches: Switches) -> None:
         now, queue_ticks = time.monotonic(), 0
         jobs = self._ticker.live()
         with self._lock:
@@ -186,14 +187,14 @@ class Runner:
             ready = [job for job in jobs if job.id not in self._busy and self._due[job.id] <= now]
         for job in ready:
             if job.state is JobState.QUEUED:
-                told = job.message == self._ticker.waits_for(job, paused) and not job.cancel_requested
+                told = job.message == self._ticker.waits_for(job, switches.paused) and not job.cancel_requested
                 if told:
                     continue
                 if queue_ticks == _QUEUE_TICKS:
                     self._wake.set()  # the rest in the next round, which follows at once
                     continue
                 queue_ticks += 1
-                if self._ticker.tick(job, epoch).job.state is not JobState.PREFLIGHT:
+                if self._ticker.tick(job, epoch, switches).job.state is not JobState.PREFLIGHT:
                     continue
             with self._lock:
                 self._busy[job.id] = self._pool.submit(self._work_on, job.id, epoch)
@@ -208,10 +209,10 @@ class Runner:
         pause = 0.0
         try:
             while pause == 0 and not self._stopping.is_set() and self._leadership.epoch == epoch:
-                job = self._store.job(job_id)
+                job, switches = self._store.job_and_switches(job_id)
                 if job is None or not job.live:
                     break
-                pause = self._ticker.tick(job, epoch).after
+                pause = self._ticker.tick(job, epoch, switches).after
         except LeadershipLost as error:
             self._lose(epoch, str(error))
         except StoreUnavailable as error:

@@ -16,6 +16,7 @@ from actuator.workflow.admission import BEGUN, DECIDED, obstacle
 from actuator.workflow.await_ready import await_ready
 from actuator.workflow.means import look
 from actuator.workflow.migrate import migrate
+from actuator.workflow.outdated import outdated
 from actuator.workflow.preflight import preflight
 from actuator.workflow.reporting import report
 from actuator.workflow.result import StepResult, advance, cancel, sentence, skip, stay
@@ -27,6 +28,7 @@ from actuator.workflow.watts import with_watts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from actuator.adapters.recall import Switches
     from actuator.policy.jobs import Job
     from actuator.policy.rules import Rules
     from actuator.workflow.means import Means
@@ -101,8 +103,13 @@ class Ticker:
         with self._lock:
             return self._obstacle(job, BEGUN)
 
-    def tick(self, job: Job, epoch: int) -> StepResult:
+    def tick(self, job: Job, epoch: int, switches: Switches | None = None) -> StepResult:
         """Let the job do what is next, and save it.
+
+        Args:
+            job: As stored.
+            epoch: That we lead in.
+            switches: As read a moment ago; None to read them.
 
         Returns:
             What was saved; its ``after`` says when to look again.
@@ -112,7 +119,8 @@ class Ticker:
             StoreUnavailable: Nothing was saved; the tick can be repeated.
         """
         now = self._clock()
-        result = self._next(job, epoch, now)
+        paused = (switches or self._means.store.switches()).paused
+        result = self._next(job, epoch, paused, now)
         with self._lock:
             taken = job.state is JobState.PREFLIGHT and result.job.state in DECIDED
             if taken and (wait := self._obstacle(result.job, DECIDED)) is not None:
@@ -120,17 +128,16 @@ class Ticker:
                 result = stay(job, self._means.timing.poll_seconds, None if job.message == wait else wait)
             return self._save(job, result, epoch, max(now, self._clock()))
 
-    def _next(self, job: Job, epoch: int, now: float) -> StepResult:
+    def _next(self, job: Job, epoch: int, paused: str | None, now: float) -> StepResult:
         if job.cancel_requested and job.cancellable:
             return cancel(job)
-        wait = self._wait(job)
+        wait = self._wait(job, paused)
         if wait is not None:
             return self._held(job, wait)
         if job.state is JobState.QUEUED:
             return advance(job, JobState.PREFLIGHT, "Looking at the cluster.")
-        if job.checkpoint.known_upids is None and job.state in DECIDED and self._means.rules.mode is Mode.OBSERVE:
-            message = "Now mode is 'observe': no migration was asked for. Configure 'mode: act' and order it again."
-            return skip(job, Reason.OBSERVE_ONLY, message)
+        if (ended := self._no_longer_wanted(job, now)) is not None:
+            return ended
         if job.checkpoint.step_started_at is None:
             job = replace(job, checkpoint=replace(job.checkpoint, step_started_at=now))
         try:
@@ -146,6 +153,17 @@ class Ticker:
                 return result
             return self._after_last_look(job, error, now)
 
+    def _no_longer_wanted(self, job: Job, now: float) -> StepResult | None:
+        """The end of a job that was decided by other rules, or too long ago, and has asked for no migration."""
+        if job.checkpoint.known_upids is not None:
+            return None
+        if job.state in DECIDED and self._means.rules.mode is Mode.OBSERVE:
+            which = "no" if job.checkpoint.attempts == 0 else "no further"
+            message = f"Now mode is 'observe': {which} migration was asked for. Configure 'mode: act', order it again."
+            return skip(job, Reason.OBSERVE_ONLY, message)
+        refusal = outdated(job, self._means, now)
+        return None if refusal is None else skip(job, refusal.reason, refusal.message)
+
     def _after_last_look(self, job: Job, error: Exception, now: float) -> StepResult:
         """The end for an error, unless the guest has arrived; with the place where the guest is, if that is told."""
         try:
@@ -158,14 +176,13 @@ class Ticker:
         return after_error(job, error, self._means.timing, now)
 
     def _may_act(self, epoch: int) -> bool:
-        self._means.store.check_lead(epoch)
-        return not self._stopping() and self._means.store.paused() is None
+        switches = self._means.store.check_lead(epoch)
+        return not self._stopping() and switches.paused is None
 
-    def _wait(self, job: Job) -> str | None:
+    def _wait(self, job: Job, paused: str | None) -> str | None:
         """What keeps the job from its next step, or None; nothing does once a migration may have been asked for."""
         if job.checkpoint.known_upids is not None:
             return None
-        paused = self._means.store.paused()
         if job.state is JobState.QUEUED:
             return self.waits_for(job, paused)
         return None if paused is None else _paused(paused)
@@ -196,10 +213,12 @@ class Ticker:
         if after != before or result.message is not None:
             after = replace(after, updated_at=now)
             self._means.store.save(after, epoch=epoch, message=result.message, detail=result.detail)
+            self._means.woken.pop(after.id, None)
             if after.live:
                 self._live[after.id] = after
             else:
                 self._live.pop(after.id, None)
+                self._means.seen_off.pop(after.id, None)
         saved = replace(result, job=after)
         report(before, saved, self._observer)
         return saved

@@ -25,7 +25,7 @@ class Timing:
         packet_interval_seconds: Between two requests to wake.
         unreachable_timeout_seconds: Of Proxmox giving no usable answer.
         settle_seconds: From a move's end until its nodes' watts are looked at again: the minute of the mean, and some
-            scrapes.
+            scrapes. As long a node that has just got up may draw too much for the guest before that counts.
     """
 
     boot_timeout_seconds: float = 300.0

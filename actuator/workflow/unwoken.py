@@ -29,8 +29,8 @@ def why_not(target: str, checkpoint: Checkpoint, patience: float) -> str:
     troubles = f" It could not be asked by {checkpoint.wake_troubles}." if checkpoint.wake_troubles else ""
     return (
         f"Node {target} did not join in {patience:.0f} s: {situation}. It was asked to wake by "
-        f"{checkpoint.wake_method}{packets}.{troubles} {advice} It is not woken again until it was seen online or is "
-        f"cleared, so start it by hand once."
+        f"{checkpoint.wake_method}{packets}.{troubles} {advice} It is not woken again until it was seen online, so "
+        f"start it by hand once, or until you say so: wattshift-actuator clear-quarantine {target}."
     )
 
 

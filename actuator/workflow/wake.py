@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 _TRY_AGAIN_SECONDS = 5.0
 """When no method could ask: networks come back sooner than nodes boot."""
 
+_FRESH_SECONDS = 1.0
+
 
 def wake(job: Job, means: Means, now: float) -> StepResult:
     """Go on when the target is a member; else ask it to wake, again and again until the boot timeout."""
     target = target_of(job)
-    node = means.proxmox.members().get(target)  # one call: nothing else of the cluster counts before the packet is out
+    job = _as_remembered(job, means)
+    node = None
+    if not _just_seen_off(job, means, now):
+        node = means.proxmox.members().get(target)  # one call: nothing else of the cluster counts here
     if node is not None and node.online:
         return _joined(job, means, target, now)
     job, sign = _sign_of_life(job, means, target, node, now)
@@ -50,7 +55,23 @@ def wake(job: Job, means: Means, now: float) -> StepResult:
         attempt = means.waker.wake(target)
     except Permanent as error:
         return fail(job, Failure.NEVER_WOKE, sentence(str(error)))
-    return _asked(job, means, target, attempt, now)
+    asked = _asked(job, means, target, attempt, now)
+    means.woken[job.id] = asked.job.checkpoint
+    return asked
+
+
+def _just_seen_off(job: Job, means: Means, now: float) -> bool:
+    """Whether preflight's look serves for the first request: nothing is kept waiting by another one."""
+    seen_at = means.seen_off.pop(job.id, None)
+    return seen_at is not None and now - seen_at < _FRESH_SECONDS
+
+
+def _as_remembered(job: Job, means: Means) -> Job:
+    """The job with its newest request to wake, which could not be written down perhaps."""
+    kept = means.woken.get(job.id)
+    if kept is None or kept.last_packet_at is None or kept.last_packet_at <= (job.checkpoint.last_packet_at or 0.0):
+        return job
+    return replace(job, checkpoint=kept)
 
 
 def _asked(job: Job, means: Means, target: str, attempt: Attempt, now: float) -> StepResult:
@@ -136,7 +157,7 @@ def _never_woke(job: Job, means: Means, target: str, patience: float, now: float
     method, message = checkpoint.wake_method or "", why_not(target, checkpoint, patience)
     took = now - checkpoint.asked_at
     test = WakeTest(now, succeeded=False, method=method, seconds=took, message=message)
-    means.store.nodes.woken(target, test, epoch=means.epoch, quarantined=message)
+    means.store.nodes.woken(target, test, epoch=means.epoch, quarantined=message, job_id=job.id)
     return fail(
         job,
         Failure.NEVER_WOKE,

@@ -91,7 +91,8 @@ def write_actuator(into: Path, *layers: Mapping[str, Any]) -> Path:
 def _shorten(document: dict[str, Any], windows: Windows) -> dict[str, Any]:
     for group in document["groups"]:
         if "interval" in group:
-            group["interval"] = windows.interval
+            minutely = _MINUTE.fullmatch(group["interval"])
+            group["interval"] = windows.minute if minutely else windows.interval
         for rule in group["rules"]:
             for key in ("expr", "for", "keep_firing_for"):
                 if key in rule:

@@ -1,4 +1,4 @@
-"""The migration of a container as a task: shut down, moved, started again (PVE::LXC::Migrate)."""
+"""The migration of a container as a task: shut down, moved, started again (pve-container's src/PVE/LXC/Migrate.pm)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
-from deploy.lab.disks import local_disks, size_of
+from deploy.lab.disks import has_copy, local_disks, missing_storages, size_of
 from deploy.lab.migration import duration
 from deploy.lab.task import TaskFailed
 
@@ -49,9 +49,13 @@ class ContainerMigrations:
         began = self._cluster.agenda.now
         if order.by_ha:
             task.say("task started by HA resource agent")
+        if guest.lock is not None:
+            self._abort(task, began, f"CT is locked ({guest.lock})")
         if guest.running and not order.restart:
             self._abort(task, began, "lxc live migration is currently not implemented")
         target = self._cluster.nodes[order.target]
+        for storage in missing_storages(self._cluster, guest, order.target):
+            self._abort(task, began, f"storage '{storage}' is not available on node '{order.target}'")
         if target.stage < Stage.API:
             self._abort(task, began, "Can't connect to destination address using public key")
         restart = guest.running
@@ -59,7 +63,7 @@ class ContainerMigrations:
             yield from self._shut_down(task, guest, order, began)
         guest.lock = "migrate"
         task.log(f"starting migration of CT {guest.vmid} to node '{order.target}' ({target.address})")
-        yield from self._volumes(task, guest)
+        yield from self._volumes(task, guest, order.target)
         yield self._cluster.plan.migration.finish
         task.log("start final cleanup")
         self._cluster.place(guest.vmid, order.target)
@@ -90,9 +94,12 @@ class ContainerMigrations:
         yield self.shutdown_seconds
         self.stop(guest)
 
-    def _volumes(self, task: Task, guest: Guest) -> Generator[float, None, None]:
+    def _volumes(self, task: Task, guest: Guest, target: str) -> Generator[float, None, None]:
         """What only the source holds is copied, unasked."""
-        local = {volume: size_of(options) or 0 for _, volume, options in local_disks(self._cluster, guest)}
+        local = {
+            volume: 0 if has_copy(guest, target, options) else size_of(options) or 0
+            for _, volume, options in local_disks(self._cluster, guest)
+        }
         for value in guest.plan.disks.values():
             volume, storage = value.partition(",")[0], value.partition(":")[0]
             if volume in local:

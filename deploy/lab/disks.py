@@ -23,6 +23,18 @@ def local_disks(cluster: Cluster, guest: Guest) -> Iterator[tuple[str, str, str]
             yield drive, volume, options
 
 
+def missing_storages(cluster: Cluster, guest: Guest, node: str) -> list[str]:
+    """Return the storages of the guest that ``node`` is not configured for; whether it is on plays no part."""
+    volumes = (value.partition(",")[0] for value in guest.plan.disks.values())
+    used = {volume.partition(":")[0] for volume in volumes if ":" in volume}
+    return sorted(plan.name for plan in cluster.plan.storages if plan.name in used and not plan.on(node))
+
+
+def has_copy(guest: Guest, node: str, options: str) -> bool:
+    """Return whether replication has brought a disk with these options to ``node``, so that only changes go over."""
+    return guest.plan.replicated and node in guest.plan.replicas and "replicate=0" not in options
+
+
 def size_of(options: str) -> int | None:
     """Return the bytes that the options of a disk tell; None when they do not."""
     found = _SIZE.search(options)

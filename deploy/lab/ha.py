@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.lab.containers import ContainerOrder
 from deploy.lab.migration import MigrationOrder
+from deploy.lab.pve.releases import Change, knows
 from deploy.lab.task import TaskFailed
 
 if TYPE_CHECKING:
@@ -56,14 +57,29 @@ class HighAvailability:
             return "unknown"
         return "maintenance" if node.plan.maintenance else "online"
 
-    def blockers(self, guest: Guest, node: str) -> list[str]:
-        """Return the services on a node that a rule keeps the guest apart from."""
-        rules = guest.plan.apart_from if guest.plan.ha else ()
-        return sorted(other.plan.sid for other in self.managed if other.vmid in rules and other.node == node)
+    def blockers(self, guest: Guest, node: str) -> list[dict[str, str]]:
+        """Return what rules have against the guest on a node, as PVE/HA/Helpers.pm tells it.
+
+        Of a node that is off nothing is told; a rule about nodes comes with the guest's own service.
+        """
+        if not (guest.plan.ha and self._has_rules and self._cluster.nodes[node].online):
+            return []
+        bound = guest.plan.bound_to
+        own = [{"sid": guest.plan.sid, "cause": "node-affinity"}] if bound and node not in bound else []
+        apart = sorted(
+            other.plan.sid for other in self.managed if other.vmid in guest.plan.apart_from and other.node == node
+        )
+        return own + [{"sid": sid, "cause": "resource-affinity"} for sid in apart]
 
     def dependents(self, guest: Guest) -> list[str]:
         """Return the services that a rule lets move along with the guest."""
-        return sorted(other.plan.sid for other in self.managed if other.vmid in guest.plan.together_with)
+        return sorted(
+            other.plan.sid for other in self.managed if self._has_rules and other.vmid in guest.plan.together_with
+        )
+
+    @property
+    def _has_rules(self) -> bool:
+        return knows(self._cluster.plan.version, Change.HA_RULES)
 
     def queue(self, task: Task, guest: Guest, target: str) -> Generator[float, None, None]:
         """Work of the ``hamigrate`` task: it ends well as soon as the request is queued."""
@@ -81,7 +97,8 @@ class HighAvailability:
         possible = self.armed and self.node_state(target) == "online" and guest.vmid not in self.in_error
         if not possible or guest.node == target or self.blockers(guest, target):
             return
-        together = [other for other in self.managed if other.vmid in guest.plan.together_with and other.node != target]
+        along = self.dependents(guest)
+        together = [other for other in self.managed if other.plan.sid in along and other.node != target]
         for each in (guest, *together):
             self._begin(each, target)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from deploy.lab.agenda import Interrupted
 from deploy.lab.cluster import Stage
-from deploy.lab.disks import local_disks, size_of
+from deploy.lab.disks import has_copy, local_disks, size_of
 from deploy.lab.plan import GIB, MIB
+from deploy.lab.pve.releases import Change, knows
 from deploy.lab.task import TaskFailed
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ class MigrationOrder:
 
 
 class Migrations:
-    """Carries migrations out; tests may order a mishap for the next one."""
+    """Carries migrations out; tests may order a mishap for the next one, or hold them half-way."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.mishaps: list[Mishap] = []
+        self.held = False
 
     def run(self, task: Task, guest: Guest, order: MigrationOrder) -> Generator[float, None, None]:
         """Work through the phases of one migration, as the worker process does."""
@@ -85,7 +87,7 @@ class Migrations:
         plan = self._cluster.plan
         target = self._cluster.nodes[order.target]
         began = self._cluster.agenda.now
-        if plan.version == "9.1" and guest.running and not order.conntrack:
+        if knows(plan.version, Change.CONNTRACK_STATE) and guest.running and not order.conntrack:
             task.log("conntrack state migration not supported or disabled, active connections might get dropped")
         yield plan.migration.prepare
         if target.stage < Stage.API or mishap == "abort":
@@ -100,7 +102,8 @@ class Migrations:
         task.log(f"starting migration of VM {guest.vmid} to node '{order.target}' ({target.address})")
         try:
             for drive, _, options in disks:
-                yield from self._mirror(task, drive, size_of(options) or 0)
+                size = 0 if has_copy(guest, order.target, options) else size_of(options) or 0
+                yield from self._mirror(task, drive, size)
             if order.online:
                 yield from self._memory(task, guest, order, mishap)
             if mishap == "problems, moves":
@@ -162,6 +165,8 @@ class Migrations:
                 # As by SIGKILL, at this very moment; a generator cannot close itself.
                 self._cluster.agenda.after(0.0, lambda: self._cluster.tasks.kill(task))
                 yield 1.0
+            if self.held and sent + speed > total // 2:
+                continue
             if mishap == "problems, stays":
                 raise TaskFailed("VM quit/powerdown failed")
             sent = min(sent + speed, total - 1)

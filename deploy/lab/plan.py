@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 MIB = 1024**2
 GIB = 1024**3
 
-PveVersion = Literal["7.2", "8.2.5", "9.1"]
+PveVersion = Literal["7.2", "7.4", "8.2.5", "9.1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class NodePlan:
         mmio: Whether its package has a second powercap zone, through MMIO.
         psys: Whether it has a powercap zone for the whole platform.
         cpu_model: Its processor, as Linux names it.
+        cpu_flags: What that can do, as Linux names it; empty when the node does not tell.
         version: Its own full version, such as ``9.1.4``; the plan's when None.
     """
 
@@ -50,6 +51,7 @@ class NodePlan:
     mmio: bool = False
     psys: bool = False
     cpu_model: str = "Simulated CPU"
+    cpu_flags: str = ""
     version: str | None = None
 
 
@@ -75,8 +77,11 @@ class GuestPlan:
         kind: ``qemu`` or ``lxc``.
         cpu: The ``cpu`` of its configuration; None when that does not name one.
         replicas: Nodes that it is replicated to.
+        replicated: Whether that has ever got through.
         apart_from: Guests that an HA rule keeps it apart from.
         together_with: Guests that an HA rule keeps with it.
+        bound_to: Nodes that an HA rule binds it to; empty when none does.
+        auto_rebalance: Whether HA's own balancing may move it; None when nobody said so, and then it may.
     """
 
     vmid: int
@@ -96,8 +101,11 @@ class GuestPlan:
     kind: Literal["qemu", "lxc"] = "qemu"
     cpu: str | None = None
     replicas: tuple[str, ...] = ()
+    replicated: bool = True
     apart_from: tuple[int, ...] = ()
     together_with: tuple[int, ...] = ()
+    bound_to: tuple[str, ...] = ()
+    auto_rebalance: bool | None = None
 
     @property
     def sid(self) -> str:
@@ -116,6 +124,8 @@ class StoragePlan:
         nodes: Where it is configured; None means everywhere.
         works: Whether nodes manage to activate it.
         reports: Whether its statistics reach the cluster.
+        total_bytes: What it holds, on each node if it is not shared.
+        used_bytes: Of that.
     """
 
     name: str
@@ -124,6 +134,8 @@ class StoragePlan:
     nodes: frozenset[str] | None = None
     works: bool = True
     reports: bool = True
+    total_bytes: int = 500 * GIB
+    used_bytes: int = 10 * GIB
 
     def on(self, node: str) -> bool:
         """Return whether it is configured for ``node``."""

@@ -19,6 +19,9 @@ ACTUATOR_TOKEN = TokenPlan(
     },
 )
 
+DEFAULT_ACL = {path: privileges for path, privileges in ACTUATOR_TOKEN.acl.items() if path != "/nodes"}
+"""What is granted where nodes are not woken through Proxmox."""
+
 ROOT_TOKEN = TokenPlan(
     user="root@pam",
     name="tk",

@@ -27,9 +27,13 @@ class ProcessError(Exception):
 
 @dataclass(slots=True)
 class Processes:
-    """Every process the lab has started, with one log file each under ``directory``."""
+    """Every process the lab has started, with one log file each under ``directory``.
+
+    Whatever has not ended ``patience`` seconds after it was told to is killed.
+    """
 
     directory: Path
+    patience: float = _END_SECONDS
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _closed: bool = False
@@ -116,7 +120,7 @@ class Processes:
         with self._guard:
             process = self._running.pop(name, None)
         if process is not None:
-            _end([process], signal.SIGKILL)
+            _end([process], signal.SIGKILL, self.patience)
 
     def stop(self) -> None:
         """End everything: SIGTERM to all, then SIGKILL to what is left; safe to call twice."""
@@ -124,18 +128,18 @@ class Processes:
             self._closed = True
             processes = list(self._running.values())
             self._running.clear()
-        _end(processes, signal.SIGTERM)
+        _end(processes, signal.SIGTERM, self.patience)
 
     def _log(self, name: str) -> Path:
         self.directory.mkdir(parents=True, exist_ok=True)
         return self.directory / f"{name}.log"
 
 
-def _end(processes: list[subprocess.Popen[bytes]], first: signal.Signals) -> None:
+def _end(processes: list[subprocess.Popen[bytes]], first: signal.Signals, patience: float) -> None:
     for process in processes:
         if process.poll() is None:
             process.send_signal(first)
-    deadline = time.monotonic() + _END_SECONDS
+    deadline = time.monotonic() + patience
     for process in processes:
         try:
             process.wait(timeout=max(0.0, deadline - time.monotonic()))

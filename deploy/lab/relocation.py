@@ -22,8 +22,9 @@ def wrapper(binary: Path, root: Path) -> str:
     The script belongs into a folder beside ``root``, and finds both from where it lies itself, so that the whole may be
     moved.
     """
-    # systemd keeps libraries of its own one folder deeper.
-    folders = [path for pattern in ("*-linux-gnu", "*-linux-gnu/systemd") for path in (root / "usr/lib").glob(pattern)]
+    # Some keep libraries of their own one folder deeper: systemd, and PulseAudio, which Chromium is linked with.
+    patterns = ("*-linux-gnu", "*-linux-gnu/systemd", "*-linux-gnu/pulseaudio")
+    folders = [path for pattern in patterns for path in (root / "usr/lib").glob(pattern)]
     libraries = ":".join(f"$root/{path.relative_to(root)}" for path in folders)
     lines = [
         "#!/bin/sh",
@@ -39,10 +40,8 @@ def wrapper(binary: Path, root: Path) -> str:
         lines.append(f'exec {_DESCRIPTOR}< "$root/{_DATA}"')
     if content.startswith(b"#!/usr/bin/perl"):
         # Every Debian has the bare perl; its larger library may have had to be unpacked.
-        patterns = ("share/perl/5.*", "lib/*-linux-gnu/perl/5.*", "share/perl5", "lib/*-linux-gnu/perl5/5.*")
-        modules = ":".join(
-            f"$root/{path.relative_to(root)}" for pattern in patterns for path in (root / "usr").glob(pattern)
-        )
+        homes = ("share/perl/5.*", "lib/*-linux-gnu/perl/5.*", "share/perl5", "lib/*-linux-gnu/perl5/5.*")
+        modules = ":".join(f"$root/{path.relative_to(root)}" for home in homes for path in (root / "usr").glob(home))
         lines.append(f'export PERL5LIB="{modules}"')
     lines.append(f'exec "$root/{binary.relative_to(root)}" "$@"')
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from deploy.lab.cluster import Stage
-from deploy.lab.configuration import Addresses, Windows, write_actuator, write_alertmanager, write_prometheus
+from deploy.lab.configuration import DEPLOY, Addresses, Windows, write_actuator, write_alertmanager, write_prometheus
 from deploy.lab.network import free_port
 from deploy.lab.processes import Processes
 from deploy.lab.watcher import Watcher
@@ -241,6 +241,7 @@ class Stack:
                 program,
                 f"--config.file={file}",
                 f"--storage.tsdb.path={self.directory / 'prometheus'}",
+                f"--web.console.templates={DEPLOY / 'prometheus' / 'consoles'}",
                 f"--web.listen-address={self.addresses.prometheus}",
             ],
         )

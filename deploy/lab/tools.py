@@ -31,6 +31,8 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "buildah": (("buildah",), "buildah"),
     "initdb": (("initdb",), "postgresql-15"),
     "postgres": (("postgres",), "postgresql-15"),
+    # What an operator looks through; Debian's own wrapper of it runs only where it is installed.
+    "chromium": (("chromium-headless-shell", "chromium"), "chromium-headless-shell"),
     # What others measure the same with: make bench runs them beside the exporter.
     "node_exporter": (("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
     "ipmi_exporter": (("prometheus-ipmi-exporter", "ipmi_exporter"), "prometheus-ipmi-exporter"),
@@ -100,7 +102,7 @@ class Toolbox:
 def _binary(unpacked: Path, names: tuple[str, ...]) -> Path:
     return next(
         path
-        for folder in ("usr/bin", "usr/sbin", "bin", "sbin", _APART.lstrip("/"))
+        for folder in ("usr/lib/chromium", "usr/bin", "usr/sbin", "bin", "sbin", _APART.lstrip("/"))
         for name in names
         if (path := unpacked / folder / name).exists()
     )

@@ -33,6 +33,7 @@ _CONTROL = (
     "procps",  # on every Debian that an installer made; units reload by its kill
     *("python3-venv", "ca-certificates", "curl", "openssl", "sqlite3", "prometheus", "prometheus-alertmanager"),
 )
+_KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 
 
@@ -60,6 +61,11 @@ class Userlands:
         with ThreadPoolExecutor() as pool:
             return dict(zip(RELEASES, pool.map(self._ensure, RELEASES), strict=True))[release]
 
+    @property
+    def _apt(self) -> Path:
+        # apt's lists name every release that the machine's sources do, so one set of them is enough.
+        return self.root / ".apt"
+
     def _ensure(self, name: str) -> Path:
         folder, stamp = self.root / name, self.root / f"{name}.packages"
         release, packages = (RELEASES[0], _CONTROL) if name == CONTROL else (name, _NODE)
@@ -73,31 +79,33 @@ class Userlands:
 
     def _make(self, release: str, packages: tuple[str, ...], folder: Path) -> None:
         # mmdebstrap knows the keys of releases newer than the machine only from the newest keyring.
-        apt = self.root / f".{folder.name}.apt"
-        keyring = unpack(["debian-archive-keyring"], apt)
+        with FolderLock(self.root / ".apt.lock"):
+            keyring = self._apt / "root"
+            if not (keyring / _KEYRING).exists():
+                unpack(["debian-archive-keyring"], self._apt)
         run(
             [
                 str(self.toolbox.find("mmdebstrap")),
                 "--mode=root",
                 "--variant=minbase",
                 "--format=directory",
-                f"--keyring={keyring.resolve() / 'usr/share/keyrings/debian-archive-keyring.gpg'}",
+                f"--keyring={keyring.resolve() / _KEYRING}",
                 f"--include={','.join(packages)}",
                 *(f"--aptopt={line}" for line in run(["apt-config", "dump"]).splitlines() if _is_way(line)),
                 release,
                 str(folder),
-                _mirror(apt, release),
+                self._mirror(release),
             ]
         )
 
-
-def _mirror(apt: Path, release: str) -> str:
-    for line in run([*apt_get(apt), "indextargets", "--format", _SOURCES]).splitlines():
-        match line.split():
-            case ["Packages", "Debian", "main", suite, site] if "-" not in suite:
-                return site
-    message = f"apt has no source of Debian's main archive, so {release} cannot be made: see sources.list(5)."
-    raise DebianError(message)
+    def _mirror(self, release: str) -> str:
+        lists = run([*apt_get(self._apt), "indextargets", "--format", _SOURCES])
+        for line in lists.splitlines():
+            match line.split():
+                case ["Packages", "Debian", "main", suite, site] if "-" not in suite:
+                    return site
+        message = f"apt has no source of Debian's main archive, so {release} cannot be made: see sources.list(5)."
+        raise DebianError(message)
 
 
 def _is_way(line: str) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from actuator.api.audit import AuditLine
+from actuator.api.pages.live import MOST_WATCHED
+from actuator.api.pages.sessions import MOST_SESSIONS, Sessions
 from actuator.auth import Scope
 from actuator.policy.audit import AuditEvent
 from actuator.reload import RELOADABLE
@@ -48,6 +51,13 @@ def test_reloading_and_tls() -> None:
     """Every key that can change is told, and every key of the listener."""
     assert set(RELOADABLE) <= names(section("Reloading"))
     assert all(key in PAGE for key in WebSection.model_fields)
+
+
+def test_the_page() -> None:
+    """How long a session lasts, and how many there may be of what, is told as it is."""
+    told = [int(number) for number in re.findall(r"\b(\d+) (?:hours|sessions|open pages)", section("The page"))]
+
+    assert told == [Sessions(clock=time.monotonic).lifetime_seconds // 3600, MOST_SESSIONS, MOST_WATCHED]
 
 
 def test_privileges() -> None:

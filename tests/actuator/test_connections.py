@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import threading
@@ -13,7 +14,8 @@ import pytest
 import trustme
 import uvicorn
 
-from actuator.connections import Impatient, PromptLoop
+from actuator.connections import Impatient, PromptLoop, counting
+from tests.actuator.api.test_headers import EXPECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +36,11 @@ class HastyLoop(PromptLoop):
 
 
 @contextmanager
-def served(app: Any, **options: Any) -> Iterator[tuple[str, int]]:
+def served(app: Any, http: type[Impatient] = Hasty, **options: Any) -> Iterator[tuple[str, int]]:
     """A server that waits little."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
-            uvicorn.Config(app, http=Hasty, log_config=None, lifespan="off", timeout_graceful_shutdown=1, **options)
+            uvicorn.Config(app, http=http, log_config=None, lifespan="off", timeout_graceful_shutdown=1, **options)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -74,11 +76,46 @@ def test_no_handshake() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    options = {"ssl_context_factory": lambda *_: context, "loop": f"{__name__}:HastyLoop"}
+    options: dict[str, Any] = {"ssl_context_factory": lambda *_: context, "loop": f"{__name__}:HastyLoop"}
     with served(prompt, **options) as address, socket.create_connection(address, timeout=30) as connection:
         connection.sendall(b"\x16\x03\x01")  # the beginning of a TLS record
 
         assert until_closed(connection) == b""
+
+
+def told(answer: bytes) -> tuple[bytes, dict[str, str], bytes]:
+    """Status line, headers by name, and body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.split(b"\r\n")
+    headers = dict(line.decode().split(": ", 1) for line in lines)
+    return status, {name.title(): value for name, value in headers.items()}, body
+
+
+@pytest.mark.parametrize(
+    ("sent", "connections", "status"),
+    [(b"\x16\x03\x01 no HTTP\r\n\r\n", 1, 400), (HEAD + b"\r\n", 0, 503), (HEAD + b"\r\n", 1, 200)],
+)
+def test_what_no_application_hears_of(sent: bytes, connections: int, status: int) -> None:
+    """What is no HTTP, and a connection too many: the answer is a sentence with all protective headers, and counted.
+
+    As many connections as are allowed are not too many.
+    """
+    counted: list[int] = []
+    protocol = counting(counted.append)
+    protocol.most_connections = connections
+    with served(prompt, protocol) as address, socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(sent.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        line, headers, body = told(until_closed(connection))
+
+    assert line.split()[1] == str(status).encode()
+    if status == 200:
+        assert (counted, body) == ([], b"ok")
+        return
+    assert counted == [status]
+    assert {name: headers.get(name.title()) for name in EXPECTED} == EXPECTED
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert json.loads(body)["message"].endswith(".")
+    assert ("Retry-After" in headers) == (status == 503)
 
 
 def test_half_a_second_head() -> None:

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from actuator.auth import hashed
+from actuator.credentials import Credentials
+from actuator.errors import ConfigurationError
+from actuator.reload import Reloader
+from actuator.settings import Settings
+from tests.actuator.adapters.stores import opened
 from tests.actuator.configuration import CALLER_TOKEN, configuration, written
 from tests.actuator.test_cli import running
 
@@ -124,7 +129,7 @@ def test_probes_can_be_closed(site: Site) -> None:
         ({"tokens": [{"name": "x", "file": "nowhere", "scopes": ["read"]}]}, "tokens.0.file: expected a readable file"),
         ({"listen": "127.0.0.1:1"}, "listen: changed, which takes a restart"),
         ({"database": "sqlite:////nowhere/else.db"}, "database: changed, which takes a restart"),
-        ({"proxmox": {"hosts": ["192.0.2.1"], "token_id": "a@b!c", "token_file": "proxmox-token"}}, "proxmox.hosts"),
+        ({"proxmox": {"hosts": ["192.0.2.1"], "token_id": "a@b!cd", "token_file": "proxmox-token"}}, "proxmox.hosts"),
         ({"nodes": {"pve9": None}}, "nodes.pve, nodes.pve2, nodes.pve9: changed"),
         ({"web": {"cert_file": "nowhere", "key_file": "nowhere"}}, "web.cert_file: expected a readable file"),
     ],
@@ -151,6 +156,55 @@ def test_another_proxmox_secret_takes_a_restart(site: Site) -> None:
     assert "the secret of proxmox.token_id: changed" in answer["message"]
     assert "very-secret" not in answer["message"]
     assert site.mode() == "observe"
+
+
+SECRETS = {
+    "secureon": ("00:11:22:33:44:55", "a secret of nodes.NODE.wake"),
+    "redfish": ("an-old-password-of-the-bmc", "a secret of nodes.NODE.wake"),
+    "ipmi": ("an-old-password", "a secret of nodes.NODE.wake"),
+    "database": ("the-old-password-of-the-database", "the database's password"),
+}
+
+
+@pytest.mark.parametrize("changed", SECRETS)
+def test_another_secret_of_what_is_connected_takes_a_restart(tmp_path: Path, changed: str) -> None:
+    """A new password of a BMC, a card or the database is not half taken; the sentence says which kind, and not what."""
+    keys = configuration(tmp_path) | {"database": "postgresql://wattshift@db/wattshift"}
+    keys["database_password_file"] = "database"
+    keys["nodes"]["pve"]["wake"] |= {
+        "secureon_file": "secureon",
+        "redfish": {"host": "192.0.2.9", "user": "x", "password_file": "redfish"},
+        "ipmi": {"host": "192.0.2.9", "user": "x", "password_file": "ipmi"},
+    }
+    for name, (secret, _) in SECRETS.items():
+        (tmp_path / name).write_text(secret)
+    path = written(tmp_path, keys)
+
+    def read() -> tuple[Settings, Credentials]:
+        settings = Settings.load(path)
+        return settings, Credentials.read(settings, {}, file=path)
+
+    settings, credentials = read()
+    adopted: list[Settings] = []
+    with opened(tmp_path / "audit.db") as store:
+        reloader = Reloader(
+            file=path,
+            settings=settings,
+            credentials=credentials,
+            read=read,
+            adopt=lambda settings, _: adopted.append(settings),
+            store=store,
+            clock=lambda: 0.0,
+        )
+        assert reloader.reload("x") == []
+        new = SECRETS[changed][0].replace("old", "new").replace("55", "66")
+        (tmp_path / changed).write_text(new)
+        with pytest.raises(ConfigurationError) as refused:
+            reloader.reload("x")
+
+    assert f"{SECRETS[changed][1]}: changed, which takes a restart" in str(refused.value)
+    assert new not in str(refused.value)
+    assert len(adopted) == 1
 
 
 def test_signals_reload_too(site: Site) -> None:

@@ -54,7 +54,7 @@ def test_what_needs_leave_is_not_done_without(tmp_path: Path) -> None:
 
     assert (plain.restart_containers, plain.local_disks_max_bytes) == (False, None)
     assert (plain.allow_ha_rebalancing, plain.conntrack_state) == (False, False)
-    assert (plain.restart_timeout_seconds, plain.cpu_overcommit) == (180, 4)
+    assert (plain.restart_timeout_seconds, plain.cpu_overcommit, plain.memory_overcommit) == (180, 4, 1.5)
 
     allowed = {
         "vmids": [100],
@@ -64,11 +64,13 @@ def test_what_needs_leave_is_not_done_without(tmp_path: Path) -> None:
         "allow_ha_rebalancing": True,
         "conntrack_state": True,
     }
-    rules = load(tmp_path, lambda keys: keys.update(guests=allowed, limits={"cpu_overcommit": None})).rules()
+    unlimited = {"cpu_overcommit": None, "memory_overcommit": None}
+    rules = load(tmp_path, lambda keys: keys.update(guests=allowed, limits=unlimited)).rules()
 
     assert (rules.restart_containers, rules.restart_timeout_seconds) == (True, 60)
     assert rules.local_disks_max_bytes == 2 * 1024**3
-    assert (rules.allow_ha_rebalancing, rules.conntrack_state, rules.cpu_overcommit) == (True, True, None)
+    assert (rules.allow_ha_rebalancing, rules.conntrack_state) == (True, True)
+    assert (rules.cpu_overcommit, rules.memory_overcommit) == (None, None)
 
 
 def test_timing(tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (
             lambda keys: keys.update(modus="act"),
             "unknown key 'modus'",
-            "listen, mode, database, database_password_file, proxmox",
+            "listen, mode, database, database_password_file, keep_days",
         ),
         (
             lambda keys: keys["nodes"]["pve"].update(mac="x"),
@@ -136,6 +138,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["proxmox"].update(hosts=["https://pve"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(hosts=["pve:99999"]), "proxmox.hosts.0", "'192.168.1.10:8006'"),
         (lambda keys: keys["proxmox"].update(token_id="root"), "proxmox.token_id: expected user@realm!name", ""),
+        (lambda keys: keys["proxmox"].update(token_id="root@pam!t"), "proxmox.token_id: expected user@realm!name", ""),
         (lambda keys: keys["proxmox"].update(ca_file="none"), "proxmox.ca_file: expected a PEM file", "pve-root-ca"),
         (lambda keys: keys["proxmox"].update(ca_file="proxmox-token"), "proxmox.ca_file: expected a PEM file", ""),
         (lambda keys: keys["proxmox"].update(verify="nope"), "proxmox.verify", "valid boolean"),
@@ -157,6 +160,7 @@ def test_certificate_authority(tmp_path: Path) -> None:
         (lambda keys: keys["nodes"]["pve"].update(boot_timeout_seconds=0), "nodes.pve.boot_timeout_seconds", "found 0"),
         (lambda keys: keys["guests"].update(vmids=[99]), "guests.vmids.0", "100, found 99"),
         (lambda keys: keys["guests"].update(tag="Bad Tag"), "guests.tag: expected a Proxmox tag", "found 'Bad Tag'"),
+        (lambda keys: keys.update(keep_days=7), "keep_days", "from 8 to 36500, found 7"),
         (lambda keys: keys.update(limits={"parallel": 0}), "limits.parallel", "found 0"),
         (lambda keys: keys.update(limits={"parallel": True}), "limits.parallel", "valid integer"),
         (lambda keys: keys.update(timing={"poll_seconds": float("inf")}), "timing.poll_seconds", "finite number"),
@@ -324,7 +328,20 @@ def test_no_file(tmp_path: Path) -> None:
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.sampled_from(
-        ["listen", "mode", "database", "proxmox", "nodes", "guests", "limits", "timing", "tokens", "web", "x"]
+        [
+            "listen",
+            "mode",
+            "database",
+            "keep_days",
+            "proxmox",
+            "nodes",
+            "guests",
+            "limits",
+            "timing",
+            "tokens",
+            "web",
+            "x",
+        ]
     ),
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
@@ -381,5 +398,5 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
         plain.web.client_certificate,
         plain.web.open_probes,
     )
-    assert (full.listen, full.database) == (plain.listen, plain.database)
+    assert (full.listen, full.database, full.keep_days) == (plain.listen, plain.database, plain.keep_days)
     assert full.wake_targets()["pve"] == WakeTarget("0c:9d:92:86:bb:63", interface="192.168.1.5")

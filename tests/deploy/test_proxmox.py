@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deploy.lab.plans import ACTUATOR_TOKEN
+from deploy.lab.plans import ACTUATOR_TOKEN, DEFAULT_ACL
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "proxmox" / "role-and-token.sh"
 FAKE = Path(__file__).with_name("fake_pveum.py")
@@ -148,20 +148,35 @@ def test_waking_takes_a_role_of_its_own(node: Node) -> None:
     ]
 
 
-def test_the_labs_token_has_what_the_script_grants(node: Node) -> None:
-    """The lab's Proxmox, which enforces privileges, tests the actuator with these and none besides."""
-    node.run("-w")
+def granted(node: Node, who: str) -> dict[str, frozenset[str]]:
+    """Path -> the privileges that the user or the token was given there."""
     state = node.state
+    return {
+        place.split()[0]: frozenset(state["role"][role].split())
+        for place, role in state["acl"].items()
+        if place.split()[1] == who
+    }
 
-    def granted(who: str) -> dict[str, frozenset[str]]:
-        return {
-            place.split()[0]: frozenset(state["role"][role].split())
-            for place, role in state["acl"].items()
-            if place.split()[1] == who
-        }
 
-    assert granted(TOKEN) == granted(USER) == ACTUATOR_TOKEN.acl
+@pytest.mark.parametrize(("arguments", "acl"), [(("-w",), ACTUATOR_TOKEN.acl), ((), DEFAULT_ACL)])
+def test_the_labs_token_has_what_the_script_grants(
+    node: Node, arguments: tuple[str, ...], acl: dict[str, frozenset[str]]
+) -> None:
+    """The lab's Proxmox, which enforces privileges, tests the actuator with these and none besides."""
+    node.run(*arguments)
+
+    assert granted(node, TOKEN) == granted(node, USER) == acl
     assert ACTUATOR_TOKEN.id == TOKEN
+
+
+def test_what_is_granted_no_more_is_taken_back(node: Node) -> None:
+    """Run with fewer rights and for a pool's guests alone, user and token keep nothing of what a run before granted."""
+    node.run("-w")
+    done = node.run("-p", "movable")
+
+    assert done.returncode == 0, done.stdout
+    expected = {"/": DEFAULT_ACL["/"], "/pool/movable": DEFAULT_ACL["/vms"]}
+    assert granted(node, TOKEN) == granted(node, USER) == expected
 
 
 def test_a_lost_secret_is_said_and_not_made_anew(node: Node) -> None:

@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,10 @@ def check_invariants(lab: Lab, jobs: list[dict[str, Any]], targets: Mapping[int,
             assert job["state"] in {"failed", "skipped"}, job
             assert (guest.node, own) == (began[vmid], []), job
         assert job["guest_node"] in {None, guest.node}, job
-    spans = sorted((task.starttime, task.endtime or 0, {task.node, targets[int(task.id)]}) for task in tasks)
+    spans = sorted(
+        (task.starttime, inf if task.endtime is None else task.endtime, {task.node, targets[int(task.id)]})
+        for task in tasks
+    )
     for number, (start, _, nodes) in enumerate(spans):
         beside = [other for other in spans[:number] if other[1] > start]
         assert len(beside) < parallel, "more migrations at a time than allowed"

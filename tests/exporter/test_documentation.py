@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib
 import pkgutil
 import re
 import socket
-from pathlib import Path
 
 import pytest
 
 import exporter
 from exporter.flags import make_parser
 from exporter.readings import Family, Kind, Reason
+from tests.documents import ROOT, missing, named_tests, rows
 
-ROOT = Path(__file__).resolve().parents[2]
 METRICS = ROOT / "docs" / "metrics.md"
 PROMISES = ROOT / "docs" / "promises.md"
 
-_TEST = re.compile(r"`(tests/[\w/.]+)::(\w+)`")
 _DEFAULT = re.compile(r"\(default ([^)]+)\)")
-
-
-def rows(page: str) -> list[list[str]]:
-    """Return the cells of every table row of a page."""
-    lines = (line.strip() for line in page.splitlines())
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
 
 
 def quoted(heading: str) -> dict[str, list[str]]:
@@ -140,16 +131,8 @@ def test_what_is_missing_from_the_page_would_be_noticed() -> None:
 
 def test_every_promise_names_tests_that_exist() -> None:
     """What is claimed to be right has a test by that name in that file."""
-    promises = [row for row in rows(PROMISES.read_text()) if not row[0].startswith(("complaint", "---"))]
+    promises = [row for row in rows(PROMISES.read_text()) if row[0] != "complaint"]
     assert len(promises) > 20
     for row in promises:
-        tests = _TEST.findall(row[2])
-        assert tests, row
-        for file, name in tests:
-            assert name in functions(ROOT / file), f"{file}::{name}"
-
-
-def functions(file: Path) -> set[str]:
-    """Return the names of the functions that a file defines."""
-    assert file.is_file(), file
-    return {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)}
+        assert named_tests(row[2]), row
+        assert missing(named_tests(row[2])) == []

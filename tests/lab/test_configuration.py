@@ -36,6 +36,7 @@ def test_the_rules_differ_in_nothing_but_the_length_of_the_minute(tmp_path: Path
         before, after = load(shipped), load(tmp_path / "rules" / shipped.name)
         for was, now in zip(before["groups"], after["groups"], strict=True):
             assert now["name"] == was["name"]
+            assert now.get("interval") == (was.get("interval") and ("10s" if was["interval"] == "1m" else "1s"))
             for old, new in zip(was["rules"], now["rules"], strict=True):
                 assert {k: v for k, v in new.items() if k not in {*DURATIONS, "expr"}} == {
                     k: v for k, v in old.items() if k not in {*DURATIONS, "expr"}

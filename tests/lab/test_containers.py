@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from deploy.lab.clock import ManualClock
+from deploy.lab.plan import StoragePlan
 from deploy.lab.plans import two_nodes
 from deploy.lab.world import Lab
 from tests.lab.client import call, data
@@ -25,8 +26,8 @@ def container(**changes: object) -> Plan:
     """Two nodes on, with a container instead of the virtual machine."""
     plan = two_nodes()
     nodes = tuple(dataclasses.replace(node, on=True) for node in plan.nodes)
-    disks = {"rootfs": "shared:subvol-100-disk-0,size=8G"}
-    guest = dataclasses.replace(plan.guests[0], kind="lxc", disks=disks, **changes)  # type: ignore[arg-type]  # fields of GuestPlan
+    changes = {"disks": {"rootfs": "shared:subvol-100-disk-0,size=8G"}, **changes}
+    guest = dataclasses.replace(plan.guests[0], kind="lxc", **changes)  # type: ignore[arg-type]  # fields of GuestPlan
     return dataclasses.replace(plan, nodes=nodes, guests=(guest,))
 
 
@@ -64,14 +65,9 @@ def test_a_live_migration_dies_in_its_task(tmp_path: Path) -> None:
     ("changes", "parameters", "reason"),
     [
         ({}, {}, "can't migrate running container without --online or --restart"),
-        ({"lock": "backup"}, {"restart": 1}, "CT is locked (backup)"),
-        (
-            {"replicas": ("pve7",)},
-            {"restart": 1},
-            ("Cannot live migrate replicated VM to node 'pve' - not a replication target. Use 'force' to override."),
-        ),
+        ({"vmid": 101}, {"restart": 1}, "Configuration file 'nodes/pve2/lxc/100.conf' does not exist"),
     ],
-    ids=["runs", "locked", "replicated"],
+    ids=["runs", "is not here"],
 )
 def test_what_is_refused_at_once(
     tmp_path: Path, changes: dict[str, object], parameters: dict[str, int], reason: str
@@ -83,7 +79,39 @@ def test_what_is_refused_at_once(
     assert (answer.status_code, answer.reason) == (500, reason)
 
 
-@pytest.mark.parametrize(("version", "status"), [("8.2.5", 501), ("9.1", 200)])
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"lock": "backup"}, "CT is locked (backup)"),
+        ({"disks": {"rootfs": "far:subvol-100-disk-0"}}, "storage 'far' is not available on node 'pve'"),
+    ],
+    ids=["locked", "without its storage"],
+)
+def test_what_its_task_alone_meets(tmp_path: Path, changes: dict[str, object], cause: str) -> None:
+    """The API takes the order, other than for a virtual machine; the container is not even shut down."""
+    plan = container(**changes)
+    far = StoragePlan("far", "nfs", shared=True, nodes=frozenset({"pve2"}))
+    with Lab(dataclasses.replace(plan, storages=(*plan.storages, far)), tmp_path, clock=ManualClock()) as lab:
+        assert call(lab, "pve2", "POST", PATH, {"target": "pve", "restart": 1}).status_code == 200
+        lab.advance(1)
+        (task,) = lab.tasks
+        still_there = lab.guest(100)
+
+    assert task.exitstatus == "migration aborted"
+    assert cause in task.lines[-2]
+    assert (still_there.node, still_there.running) == ("pve2", True)
+
+
+def test_replication_keeps_no_container_back(tmp_path: Path) -> None:
+    """Proxmox asks nothing about replication here, and copies the container to a node that has no replica."""
+    with Lab(container(replicas=("pve7",)), tmp_path, clock=ManualClock()) as lab:
+        call(lab, "pve2", "POST", PATH, {"target": "pve", "restart": 1})
+        lab.advance(10)
+
+        assert lab.guest(100).node == "pve"
+
+
+@pytest.mark.parametrize(("version", "status"), [("7.4", 501), ("8.2.5", 501), ("9.1", 200)])
 def test_preconditions_exist_since_9(tmp_path: Path, version: str, status: int) -> None:
     """Before, the path does not exist; since, its keys have hyphens."""
     plan = dataclasses.replace(container(), version=version)  # type: ignore[arg-type]  # a PveVersion

@@ -177,7 +177,7 @@ def test_a_json_body_is_understood_like_a_form(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("7.2", set()), ("8.2.5", set()), ("9.1", {"allowed_nodes", "not_allowed_nodes"})]
+    ("version", "told"), [("7.4", set()), ("8.2.5", set()), ("9.1", {"allowed_nodes", "not_allowed_nodes"})]
 )
 def test_old_versions_do_not_say_where_a_running_guest_may_go(
     version: PveVersion,
@@ -191,7 +191,7 @@ def test_old_versions_do_not_say_where_a_running_guest_may_go(
     assert {"allowed_nodes", "not_allowed_nodes"} & set(answer) == told
 
 
-@pytest.mark.parametrize(("version", "status"), [("7.2", 400), ("8.2.5", 400), ("9.1", 200)])
+@pytest.mark.parametrize(("version", "status"), [("7.4", 400), ("8.2.5", 400), ("9.1", 200)])
 def test_conntrack_state_is_unknown_before_nine(version: PveVersion, status: int, tmp_path: Path) -> None:
     """A parameter of a later version is refused by an earlier one."""
     with versioned(version, tmp_path) as lab:

@@ -77,6 +77,14 @@ def test_what_is_kept_apart_is_told(tmp_path: Path) -> None:
     }
 
 
+def test_a_rule_about_nodes_is_told_with_the_guest_itself(tmp_path: Path) -> None:
+    """Of nodes that are off nothing is told."""
+    with Lab(under_ha(bound_to=("pve2",)), tmp_path, clock=ManualClock()) as lab:
+        told = data(lab, "pve2", "/nodes/pve2/qemu/100/migrate")["not_allowed_nodes"]
+
+    assert told == {"pve": {"blocking-ha-resources": [{"sid": "vm:100", "cause": "node-affinity"}]}}
+
+
 def test_the_status_lists_managers_and_services(tmp_path: Path) -> None:
     """Every kind of entry that real Proxmox has, and the state of each service."""
     with Lab(under_ha(), tmp_path, clock=ManualClock()) as lab:

@@ -54,6 +54,21 @@ def status(lab: Lab, upid: str) -> tuple[str, str | None]:
     return told["status"], told.get("exitstatus")
 
 
+def test_a_held_migration_waits_half_way(lab: Lab) -> None:
+    """It can be looked at for as long as one likes, and goes on from there."""
+    lab.hold_migrations(held=True)
+    upid = migrate(lab, "pve2", "pve")
+    lab.advance(60)
+
+    assert status(lab, upid) == ("running", None)
+    assert (lab.guest(100).node, lab.guest(100).lock) == ("pve2", "migrate")
+    lab.hold_migrations(held=False)
+    lab.advance(5)
+
+    assert status(lab, upid) == ("stopped", "OK")
+    assert lab.guest(100).node == "pve"
+
+
 def test_a_live_migration_moves_the_guest_and_ends_ok(lab: Lab) -> None:
     """4 GiB at 1 GiB/s take four seconds; the guest is locked meanwhile, then runs on the target, unlocked."""
     upid = migrate(lab, "pve2", "pve")

@@ -48,6 +48,7 @@ def test_a_program_that_is_not_there(processes: Processes) -> None:
 
 def test_stopping_ends_even_what_ignores_sigterm(processes: Processes, tmp_path: Path) -> None:
     """After stop, no process is left, and none can be started any more."""
+    processes.patience = 0.2
     ready = tmp_path / "ready"
     os.mkfifo(ready)
     deaf = "import signal, sys; signal.signal(15, signal.SIG_IGN); open(sys.argv[1], 'w').close(); signal.pause()"

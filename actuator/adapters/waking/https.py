@@ -6,6 +6,7 @@ requests, since it is here already as proxmoxer's transport.
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,7 @@ from actuator.adapters.deadline import Overdue, within
 from actuator.adapters.waking.method import Cause, NotAsked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 # Said once, by us, where the certificate goes unchecked; not again with every request.
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -68,7 +69,6 @@ class Https:
         account: User and password, for basic authentication.
         verify: A file with the certificate's authority, True for the system's, False to trust anybody.
         seconds: How long each call may take in all.
-        monotonic: Seconds.
     """
 
     def __init__(
@@ -77,11 +77,9 @@ class Https:
         account: tuple[str, str],
         verify: bool | str,  # noqa: FBT001 - as requests has it
         seconds: float,
-        monotonic: Callable[[], float],
     ) -> None:
         self._host = host
         self._seconds = seconds
-        self._monotonic = monotonic
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy or a netrc meant for the internet has no business here
         self._session.verify = verify
@@ -111,27 +109,26 @@ class Https:
         return self._call("POST", path, body)
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> Answer:
-        connect = min(_CONNECT_SECONDS, self._seconds)
+        given_up = threading.Event()
         try:
-            return within(connect + self._seconds, lambda: self._asked(method, path, body, connect))
+            return within(self._seconds, lambda: self._asked(method, path, body, given_up), given_up)
         except Overdue as error:
             raise NotAsked(
                 Cause.TIMEOUT, f"{self._host} did not end its answer in {self._seconds:g} s ({method} {path})"
             ) from error
 
-    def _asked(self, method: str, path: str, body: Mapping[str, object] | None, connect: float) -> Answer:
+    def _asked(self, method: str, path: str, body: Mapping[str, object] | None, given_up: threading.Event) -> Answer:
         call = f"{method} {path}"
-        until = self._monotonic() + self._seconds
         try:
             with self._session.request(
                 method,
                 f"https://{self._host}{path}",
                 json=body,
-                timeout=(connect, self._seconds),
+                timeout=(min(_CONNECT_SECONDS, self._seconds), self._seconds),
                 allow_redirects=method == "GET",
                 stream=True,
             ) as response:
-                content = self._read(response, until)
+                content = self._read(response, given_up)
                 return Answer(call, response.status_code, response.reason or "", self._host, content)
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" not in str(error):
@@ -153,13 +150,13 @@ class Https:
                 Cause.UNINTELLIGIBLE, f"{self._host} does not speak HTTP as it should ({call}: {type(error).__name__})"
             ) from error
 
-    def _read(self, response: requests.Response, until: float) -> bytes:
-        """The body, whose pieces have a deadline in all and not each."""
+    def _read(self, response: requests.Response, given_up: threading.Event) -> bytes:
+        """The body, or as much of it as came until nobody waited for it any more."""
         parts: list[bytes] = []
         while part := response.raw.read1(_PIECE, decode_content=True):  # what there is, not all that was asked for
             parts.append(part)
-            if self._monotonic() > until:
-                raise NotAsked(Cause.TIMEOUT, f"{self._host} did not end its answer in {self._seconds:g} s")
+            if given_up.is_set():
+                break
             if sum(map(len, parts)) > _MOST_BYTES:
                 raise NotAsked(Cause.UNINTELLIGIBLE, f"{self._host} answered more than {_MOST_BYTES} bytes")
         return b"".join(parts)

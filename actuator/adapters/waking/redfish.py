@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from actuator.adapters.waking.https import Answer, Https
 from actuator.adapters.waking.method import Asked, Cause, Name, NotAsked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +48,6 @@ class Redfish:
     Args:
         bmcs: By node.
         seconds: How long each request may take; an attempt makes three at most.
-        monotonic: Seconds.
     """
 
     name = Name.REDFISH
@@ -59,11 +57,9 @@ class Redfish:
         bmcs: Mapping[str, RedfishAccess],
         *,
         seconds: float = 15.0,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bmcs = bmcs
         self._seconds = seconds
-        self._monotonic = monotonic
         for node, bmc in bmcs.items():
             if bmc.verify is False:
                 _log.warning(
@@ -82,7 +78,7 @@ class Redfish:
         bmc = self._bmcs.get(node)
         if bmc is None:
             raise NotAsked(Cause.NOT_CONFIGURED, f"no BMC of {node} is known: add nodes.{node}.wake.redfish")
-        with Https(bmc.host, (bmc.user, bmc.password), bmc.verify, self._seconds, self._monotonic) as bmc_calls:
+        with Https(bmc.host, (bmc.user, bmc.password), bmc.verify, self._seconds) as bmc_calls:
             path = self._system(node, bmc, bmc_calls)
             system = _checked(node, bmc, bmc_calls.get(path)).entry
             power = system.get("PowerState")

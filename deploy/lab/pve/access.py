@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING, Any
 
 from deploy.lab.pve.refusal import Refusal
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,7 +116,7 @@ def authenticate(header: str | None, tokens: Sequence[TokenPlan], version: PveVe
     """Return the rights behind an Authorization header.
 
     Raises:
-        Refusal: 401. Since 9.1.5 the reason is the same for every cause; before, it was the cause itself.
+        Refusal: 401. The reason is the same for every cause in newer versions; before, it was the cause itself.
     """
     if header is None or not header.startswith("PVEAPIToken="):
         raise Refusal(401, "No ticket")
@@ -129,4 +130,4 @@ def authenticate(header: str | None, tokens: Sequence[TokenPlan], version: PveVe
             break
     else:
         cause = f"no such token '{name}' for user '{user}'"
-    raise Refusal(401, "Authentication failed!" if version == "9.1" else cause)
+    raise Refusal(401, "Authentication failed!" if knows(version, Change.SILENT_401) else cause)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
-from deploy.lab.plan import GIB
 from deploy.lab.pve.call import any_order
 from deploy.lab.pve.figures import guest_figures, node_entry
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from deploy.lab.cluster import Guest, Node
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _VERSIONS: dict[PveVersion, tuple[str, str]] = {
     "7.2": ("7.2", "7.2-11"),
+    "7.4": ("7.4", "7.4-17"),
     "8.2.5": ("8.2", "8.2.5"),
     "9.1": ("9.1", "9.1.9"),
 }
@@ -132,13 +133,13 @@ def _storages(call: Call) -> list[dict[str, object]]:
                 "status": "unknown",
             }
             if storage.reports and storage.works and node.stage >= Stage.READY:
-                entry |= {"status": "available", "disk": 10 * GIB, "maxdisk": 500 * GIB}
+                entry |= {"status": "available", "disk": storage.used_bytes, "maxdisk": storage.total_bytes}
             entries.append(entry)
     return entries
 
 
 def _zone(call: Call, node: Node) -> dict[str, object]:
-    if call.cluster.plan.version == "9.1":
+    if knows(call.cluster.plan.version, Change.NETWORK_ZONES):
         return {
             "id": f"network/{node.name}/zone/localnetwork",
             "type": "network",
@@ -157,11 +158,13 @@ def _zone(call: Call, node: Node) -> dict[str, object]:
 
 
 def options(call: Call) -> dict[str, object]:
-    """``GET /cluster/options``."""
-    tags = {tag for guest in call.cluster.guests.values() for tag in guest.plan.tags}
-    told: dict[str, object] = {"allowed-tags": sorted(tags)}
-    if call.cluster.plan.crs and call.rights.may("/", "Sys.Audit"):
-        told["crs"] = dict(call.cluster.plan.crs)
+    """``GET /cluster/options``: what interfaces need for everybody, the rest for auditors."""
+    plan = call.cluster.plan
+    told: dict[str, object] = {}
+    if knows(plan.version, Change.ALLOWED_TAGS):
+        told["allowed-tags"] = sorted({tag for guest in call.cluster.guests.values() for tag in guest.plan.tags})
+    if plan.crs and knows(plan.version, Change.RESOURCE_SCHEDULING) and call.rights.may("/", "Sys.Audit"):
+        told["crs"] = dict(plan.crs)
     return told
 
 

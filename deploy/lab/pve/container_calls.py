@@ -1,4 +1,4 @@
-"""Calls about one container (PVE::API2::LXC)."""
+"""Calls about one container (pve-container's src/PVE/API2/LXC.pm and src/PVE/API2/LXC/Status.pm)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.lab.containers import ContainerOrder
 from deploy.lab.pve.figures import guest_figures
-from deploy.lab.pve.guest_calls import missing_storages, need_replica, need_unlocked
+from deploy.lab.pve.guest_calls import need_unlocked
 from deploy.lab.pve.refusal import bad_parameters, died
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def current(call: Call) -> dict[str, object]:
 
 
 def preconditions(call: Call) -> dict[str, object]:
-    """``GET /nodes/{node}/lxc/{vmid}/migrate``, since PVE 9.0: with hyphens, and of HA alone."""
+    """``GET /nodes/{node}/lxc/{vmid}/migrate``, since PVE 9.0: with hyphens, and of HA alone.
+
+    Unlike its twin for virtual machines, ``not-allowed-nodes`` has those nodes alone that something keeps it from.
+    """
     call.need_quorum()
     guest = call.guest_here("lxc")
     need_unlocked(guest, "CT")
@@ -53,9 +56,7 @@ def preconditions(call: Call) -> dict[str, object]:
     others = {name: call.world.ha.blockers(guest, name) for name in call.cluster.nodes if name != call.local.name}
     answer["allowed-nodes"] = sorted(name for name, blockers in others.items() if not blockers)
     answer["not-allowed-nodes"] = {
-        name: {"blocking-ha-resources": [{"sid": sid, "cause": "resource-affinity"} for sid in blockers]}
-        for name, blockers in others.items()
-        if blockers
+        name: {"blocking-ha-resources": blockers} for name, blockers in others.items() if blockers
     }
     if guest.plan.ha:
         answer["dependent-ha-resources"] = call.world.ha.dependents(guest)
@@ -63,20 +64,19 @@ def preconditions(call: Call) -> dict[str, object]:
 
 
 def migrate(call: Call) -> str:
-    """``POST /nodes/{node}/lxc/{vmid}/migrate``: the checks in Proxmox's order, then a worker."""
+    """``POST /nodes/{node}/lxc/{vmid}/migrate``: few checks, then a worker, which meets locks and storages by itself.
+
+    Replication is no obstacle to a container: it is copied whole to any other node than its replica's.
+    """
     target = str(call.parameters["target"])
     if target == call.local.name:
         raise bad_parameters({"target": "target is local node."})
     call.need_quorum()
     call.known_node(target)
     guest = call.guest_here("lxc")
-    need_unlocked(guest, "CT")
     restart, online = bool(call.number("restart", 0)), bool(call.number("online", 0))
     if guest.running and not (restart or online):
         raise died("can't migrate running container without --online or --restart")
-    need_replica(guest, target)
-    for storage in missing_storages(call, guest, target):
-        raise died(f"storage '{storage}' is not available on node '{target}'")
     owner = (call.rights.token.user, call.rights.token.name)
     tasks, world = call.cluster.tasks, call.world
     if guest.plan.ha:

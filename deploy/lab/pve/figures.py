@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.lab.cluster import Stage
 from deploy.lab.plan import GIB
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from deploy.lab.cluster import Cluster, Guest, Node
@@ -63,8 +64,8 @@ def guest_figures(cluster: Cluster, guest: Guest) -> dict[str, object]:
         "diskwrite": 4,
         "uptime": int(cluster.agenda.now - guest.since) if guest.running else 0,
     }
-    if guest.plan.tags:
+    if guest.plan.tags and knows(cluster.plan.version, Change.GUEST_TAGS):
         figures["tags"] = ";".join(guest.plan.tags)
-    if cluster.plan.version == "9.1":
+    if knows(cluster.plan.version, Change.HOST_MEMORY):
         figures["memhost"] = int(guest.plan.memory_bytes * 0.55) if guest.running else 0
     return figures

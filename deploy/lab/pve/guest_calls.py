@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.lab.disks import local_disks, size_of
+from deploy.lab.disks import local_disks, missing_storages, size_of
 from deploy.lab.migration import MigrationOrder
 from deploy.lab.pve.call import any_order
 from deploy.lab.pve.figures import guest_figures
 from deploy.lab.pve.refusal import bad_parameters, died
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from deploy.lab.cluster import Guest
@@ -66,14 +67,13 @@ def preconditions(call: Call) -> dict[str, object]:
         "local_disks": _local_disks(call, guest),
         "local_resources": list(guest.plan.local_resources),
     }
-    if version != "7.2":
+    if knows(version, Change.MAPPED_RESOURCES):
         answer["mapped-resources"] = []
-    # For a running guest only since qemu-server 8.3.9 (PVE 8.4).
-    if version == "9.1" or not guest.running:
+    if knows(version, Change.TARGETS_OF_RUNNING) or not guest.running:
         others = {name: _obstacles(call, guest, name) for name in call.cluster.nodes if name != call.local.name}
         answer["allowed_nodes"] = sorted(name for name, found in others.items() if not found)
         answer["not_allowed_nodes"] = others
-    if version == "9.1":
+    if knows(version, Change.HA_RULES):
         answer |= {"mapped-resource-info": {}, "has-dbus-vmstate": 1}
         if guest.plan.ha:
             answer["dependent-ha-resources"] = call.world.ha.dependents(guest)
@@ -82,27 +82,21 @@ def preconditions(call: Call) -> dict[str, object]:
 
 def _obstacles(call: Call, guest: Guest, node: str) -> dict[str, object]:
     found: dict[str, object] = {}
-    if missing := missing_storages(call, guest, node):
+    if missing := missing_storages(call.cluster, guest, node):
         found["unavailable_storages"] = missing
     if blockers := call.world.ha.blockers(guest, node):
-        found["blocking-ha-resources"] = [{"sid": sid, "cause": "resource-affinity"} for sid in blockers]
+        found["blocking-ha-resources"] = blockers
     return found
-
-
-def _storages_of(guest: Guest) -> dict[str, str]:
-    volumes = (value.partition(",")[0] for value in guest.plan.disks.values())
-    return {volume: volume.partition(":")[0] for volume in volumes if ":" in volume}
-
-
-def missing_storages(call: Call, guest: Guest, node: str) -> list[str]:
-    """Return the storages of the guest that ``node`` is not configured for; whether it is on plays no part."""
-    used = set(_storages_of(guest).values())
-    return sorted(plan.name for plan in call.cluster.plan.storages if plan.name in used and not plan.on(node))
 
 
 def _local_disks(call: Call, guest: Guest) -> list[dict[str, object]]:
     return [
-        {"volid": volume, "drivename": drive, "cdrom": int("media=cdrom" in options)}
+        {
+            "volid": volume,
+            "drivename": drive,
+            "cdrom": int("media=cdrom" in options),
+            "replicate": int("replicate=0" not in options),
+        }
         | ({} if (size := size_of(options)) is None else {"size": size})
         for drive, volume, options in local_disks(call.cluster, guest)
     ]
@@ -114,8 +108,8 @@ def need_unlocked(guest: Guest, kind: str) -> None:
         raise died(f"{kind} is locked ({guest.lock})")
 
 
-def need_replica(guest: Guest, target: str) -> None:
-    """Refuse to move a replicated guest that runs anywhere but to its replica."""
+def _need_replica(guest: Guest, target: str) -> None:
+    """Refuse to move a replicated guest that runs anywhere but to its replica; a disabled job counts too."""
     if guest.running and guest.plan.replicas and target not in guest.plan.replicas:
         raise died(
             f"Cannot live migrate replicated VM to node '{target}' - not a replication target. Use 'force' to override."
@@ -137,7 +131,8 @@ def migrate(call: Call) -> str:
     online = bool(call.number("online", 0))
     if guest.running and not online:
         raise died("can't migrate running VM without --online")
-    for storage in missing_storages(call, guest, target):
+    _need_replica(guest, target)
+    for storage in missing_storages(call.cluster, guest, target):
         raise died(f"storage '{storage}' is not available on node '{target}'")
     owner = (call.rights.token.user, call.rights.token.name)
     tasks, world = call.cluster.tasks, call.world

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deploy.lab.pve.call import any_order
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from deploy.lab.cluster import Guest
@@ -25,7 +26,7 @@ def current(call: Call) -> list[dict[str, object]]:
             "quorate": int(quorate),
         },
     ]
-    if call.cluster.plan.version == "9.1":
+    if knows(call.cluster.plan.version, Change.FENCING_STATE):
         entries.append(
             {
                 "id": "fencing",
@@ -83,7 +84,13 @@ def manager_status(call: Call) -> dict[str, object]:
 
 def resources(call: Call) -> list[dict[str, object]]:
     """``GET /cluster/ha/resources``."""
-    return any_order(
-        {"sid": guest.plan.sid, "type": guest.plan.sid[:2], "state": "started", "digest": "0" * 40}
-        for guest in call.world.ha.managed
-    )
+    return any_order(_resource(call, guest) for guest in call.world.ha.managed)
+
+
+def _resource(call: Call, guest: Guest) -> dict[str, object]:
+    """A section of resources.cfg: what nobody set is not told."""
+    sid = guest.plan.sid
+    entry: dict[str, object] = {"sid": sid, "type": sid[:2], "state": "started", "digest": "0" * 40}
+    if guest.plan.auto_rebalance is not None and knows(call.cluster.plan.version, Change.AUTO_REBALANCE):
+        entry["auto-rebalance"] = int(guest.plan.auto_rebalance)
+    return entry

@@ -9,6 +9,7 @@ from deploy.lab.plan import GIB
 from deploy.lab.pve.call import any_order
 from deploy.lab.pve.figures import node_load, used_memory
 from deploy.lab.pve.refusal import died
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     from deploy.lab.pve.call import Call
@@ -22,7 +23,7 @@ def status(call: Call) -> dict[str, object]:
     node = call.local
     used, total = used_memory(call.cluster, node), node.plan.memory_bytes
     load = node_load(call.cluster, node)
-    return {
+    told: dict[str, object] = {
         "uptime": int(call.cluster.agenda.now - node.since),
         "cpu": load,
         "wait": 0,
@@ -33,15 +34,18 @@ def status(call: Call) -> dict[str, object]:
         "rootfs": {"used": 20 * GIB, "avail": 80 * GIB, "free": 80 * GIB, "total": 100 * GIB},
         "cpuinfo": {
             "model": node.plan.cpu_model,
+            "flags": node.plan.cpu_flags,
             "sockets": 1,
             "cores": node.plan.cpus,
             "cpus": node.plan.cpus,
         },
-        "current-kernel": {"sysname": "Linux", "release": "lab", "version": "lab", "machine": "x86_64"},
-        "boot-info": {"mode": "efi", "secureboot": 0},
         "kversion": "Linux lab",
         "pveversion": f"pve-manager/{call.cluster.plan.version}/0123456789abcdef",
     }
+    if knows(call.cluster.plan.version, Change.BOOT_INFO):
+        told["current-kernel"] = {"sysname": "Linux", "release": "lab", "version": "lab", "machine": "x86_64"}
+        told["boot-info"] = {"mode": "efi", "secureboot": 0}
+    return told
 
 
 def command(call: Call) -> None:
@@ -73,7 +77,7 @@ def storage(call: Call) -> list[dict[str, object]]:
         if not call.rights.may(f"/storage/{plan.name}", "Datastore.Audit"):
             continue
         active = plan.works and call.local.stage >= Stage.READY
-        total, used = (500 * GIB, 10 * GIB) if active else (0, 0)
+        total, used = (plan.total_bytes, plan.used_bytes) if active else (0, 0)
         entry: dict[str, object] = {
             "storage": plan.name,
             "type": plan.plugin,
@@ -92,7 +96,10 @@ def storage(call: Call) -> list[dict[str, object]]:
 
 
 def replication(call: Call) -> list[dict[str, object]]:
-    """``GET /nodes/{node}/replication``: the jobs whose guest is here."""
+    """``GET /nodes/{node}/replication``: the jobs whose guest is here (PVE/API2/Replication.pm).
+
+    Configuration and state in one, as ``extract_job_status`` puts them together; disabled jobs are listed as well.
+    """
     wanted = call.number("guest", 0)
     return any_order(
         {
@@ -105,6 +112,7 @@ def replication(call: Call) -> list[dict[str, object]]:
             "target": target,
             "schedule": "*/15",
             "fail_count": 0,
+            "last_sync": int(call.cluster.agenda.now) if guest.plan.replicated else 0,
         }
         for guest in call.cluster.guests.values()
         if guest.node == call.local.name and wanted in {0, guest.vmid}

@@ -1,4 +1,8 @@
-"""The published API schema: which calls exist in a version, with which parameters and permissions."""
+"""The published API schema: which calls exist in a version, with which parameters and permissions.
+
+That of 7.4 was not kept by anybody we could find. It is made of its neighbours': calls that 7.2 and 8.2 describe alike
+were the same in between, and of the few that differ, pve-manager's changelog says when they changed.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,9 @@ _UNRECORDED: Mapping[str, Mapping[str, Any]] = {
         "proxyto": None,
     }
 }
+
+# What 7.4 has of 8.2: a log may be downloaded (pve-manager 7.3-5), everybody may ask for options (7.2-14).
+_NEWER_IN_7_4 = ("GET /nodes/{node}/tasks/{upid}/log", "GET /cluster/options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,16 @@ class Schema:
         return best[1], best[2]
 
 
+def document(version: PveVersion) -> dict[str, dict[str, Any]]:
+    """Return the calls of a version as they are published, by ``GET /path``."""
+    if version == "7.4":
+        newer = document("8.2.5")
+        return {**document("7.2"), **{key: newer[key] for key in _NEWER_IN_7_4}}
+    published: dict[str, dict[str, Any]] = json.loads((_FOLDER / f"pve-{version}.json").read_text())
+    return published
+
+
 @cache
 def load(version: PveVersion) -> Schema:
     """Return the schema of a version."""
-    return Schema({**json.loads((_FOLDER / f"pve-{version}.json").read_text()), **_UNRECORDED})
+    return Schema({**document(version), **_UNRECORDED})

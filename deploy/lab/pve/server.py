@@ -17,6 +17,7 @@ from deploy.lab.pve import access, schema, validation
 from deploy.lab.pve.call import Call, Page, World
 from deploy.lab.pve.calls import CALLS
 from deploy.lab.pve.refusal import Refusal, bad_parameters, died
+from deploy.lab.pve.releases import Change, knows
 
 if TYPE_CHECKING:
     import ssl
@@ -40,6 +41,7 @@ class Received:
         parameters: From query and body together, as sent.
         token: ``user@realm!name`` as claimed; None without one.
         at: Lab time.
+        headers: The names of its headers, in lower case.
     """
 
     node: str
@@ -48,6 +50,7 @@ class Received:
     parameters: dict[str, Any]
     token: str | None
     at: float
+    headers: frozenset[str] = frozenset()
 
 
 class NodeServer:
@@ -108,6 +111,7 @@ class NodeServer:
                 parameters=parameters,
                 token=_claimed(header),
                 at=self._world.cluster.agenda.now,
+                headers=frozenset(name.lower() for name in request.headers),
             )
         )
 
@@ -158,8 +162,8 @@ class NodeServer:
         if refusal.status == web.HTTPUnauthorized.status_code or refusal.status >= 595:  # noqa: PLR2004 - AnyEvent's
             return web.Response(status=refusal.status, reason=refusal.reason)
         body: dict[str, object] = {"data": None}
-        # Since libpve-http-server-perl 5.2.0; before, only the reason phrase says it.
-        if self._world.cluster.plan.version == "9.1":
+        # Before, only the reason phrase says it.
+        if knows(self._world.cluster.plan.version, Change.MESSAGE_IN_BODY):
             body["message"] = refusal.message
         if refusal.errors:
             body["errors"] = dict(refusal.errors)

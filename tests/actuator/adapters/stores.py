@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from actuator.adapters import quarantines
 from actuator.adapters.store import Store
 from actuator.policy.decide import at_intake
 from actuator.policy.episodes import Episode
@@ -65,6 +66,12 @@ def add(store: Store, *jobs: Job) -> None:
     with store.intake() as tx:
         for each in jobs:
             tx.add_job(each, "begun")
+
+
+def quarantine(store: Store, node: str, why: str, now: float = NOW) -> None:
+    """Give up a node, as the leader does when it did not join."""
+    with store.database.writing() as conn:
+        quarantines.put(conn, node, why, now)
 
 
 def receive(store: Store, order: Order = ORDER, *, fingerprint: str = "f00d", own_id: str) -> Reason:

@@ -17,6 +17,14 @@ from actuator.errors import (
 )
 from tests.actuator.adapters.recordings import refusal
 
+# PVE/QemuServer.pm and PVE/LXC/Config.pm, the property "lock".
+QEMU_LOCKS = frozenset(
+    ["backup", "clone", "create", "migrate", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended"]
+)
+LXC_LOCKS = frozenset(
+    ["backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback", "snapshot", "snapshot-delete"]
+)
+
 
 @pytest.mark.parametrize(
     ("name", "expected"),
@@ -99,7 +107,9 @@ def test_401_is_known_by_its_number(reason: str) -> None:
     assert isinstance(error_of("GET /x", 401, reason), ProxmoxDenied)
 
 
-@pytest.mark.parametrize("reason", ["VM is locked (backup)", "CT is locked (disk)", "VM is locked (snapshot-delete)"])
-def test_locks_of_both_kinds_of_guest(reason: str) -> None:
-    """Virtual machines and containers word it differently; either is waited for."""
-    assert type(error_of("POST /x", 500, reason)) is GuestLocked
+@pytest.mark.parametrize("kind", ["VM", "CT"])
+@pytest.mark.parametrize("lock", sorted(QEMU_LOCKS | LXC_LOCKS))
+def test_every_kind_of_lock_is_waited_for(kind: str, lock: str) -> None:
+    """Virtual machines and containers word it differently; either is waited for, whatever holds it."""
+    assert type(error_of("POST /x", 500, f"{kind} is locked ({lock})")) is GuestLocked
+    assert type(error_of("GET /x", 500, f"{kind} is locked ({lock})")) is GuestLocked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actuator.adapters.fields import UnexpectedShape
-from actuator.adapters.ha_shapes import cluster_options_of, ha_status_of
+from actuator.adapters.ha_shapes import cluster_options_of, ha_status_of, settled_of
 from actuator.policy.ha import ClusterOptions, HaService, HaStatus
 from tests.actuator.adapters.recordings import recorded
 
@@ -50,6 +50,23 @@ def test_the_options_in_both_their_forms(options: object, expected: ClusterOptio
 def test_the_recorded_options_set_nothing() -> None:
     """A cluster that says nothing of HA does not rebalance."""
     assert cluster_options_of(recorded("cluster-options")) == ClusterOptions()
+
+
+def test_the_recorded_resources_may_all_be_moved() -> None:
+    """What nobody set is on, as Proxmox has it; a release that does not know it tells nothing either."""
+    assert settled_of(recorded("ha-resources")) == frozenset()
+
+
+def test_resources_that_balancing_leaves_alone() -> None:
+    """Only an explicit no counts, as a number or as a text."""
+    answer = [
+        {"sid": "vm:100", "auto-rebalance": 0},
+        {"sid": "vm:101", "auto-rebalance": 1},
+        {"sid": "ct:102", "auto-rebalance": "0"},
+        {"sid": "vm:103"},
+    ]
+
+    assert settled_of(answer) == {"vm:100", "ct:102"}
 
 
 @pytest.mark.parametrize("answer", [None, {}, [{"type": "service"}], [1]])

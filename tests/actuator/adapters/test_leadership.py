@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from actuator.adapters.leadership import Leadership
+from actuator.adapters.leadership import Leadership, lead_of
 from actuator.errors import LeadershipLost, StoreUnavailable
 from actuator.policy.jobs import JobState
 from tests.actuator.adapters.stores import add, elsewhere, opened
@@ -66,6 +66,19 @@ def test_the_successor_fences_the_former_leader(store: Store, tmp_path: Path) ->
         store.save(job("j1", state=JobState.PREFLIGHT), epoch=epoch, message=None)
     first.release()
     second.release()
+
+
+def test_two_names_of_one_file_are_one_lead(store: Store, tmp_path: Path) -> None:
+    """Whoever opens the database through a link to it, or to its folder, waits for the same lock."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "a.db")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    first = lead_of(store)
+    assert first.acquire() == 1
+
+    for other_name in (tmp_path / "link.db", tmp_path / "folder" / "a.db"):
+        with opened(other_name) as other:
+            assert lead_of(other).acquire() is None
+    first.release()
 
 
 CHILD = """

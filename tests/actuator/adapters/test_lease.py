@@ -94,12 +94,14 @@ def test_two_schemas_have_a_leader_each(store: Store, postgresql: Postgresql) ->
 
 CHILD = """
 import sys, time
+import structlog
 from actuator.adapters.lease import Lease
 from actuator.errors import LeadershipLost
 from tests.actuator.adapters.stores import opened
 from tests.actuator.policy.samples import job
 from actuator.policy.jobs import JobState
 
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # its lines would mix with what is said
 with opened(sys.argv[1]) as store:
     lease = Lease(store)
     epoch = lease.acquire()

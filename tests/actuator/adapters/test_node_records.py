@@ -1,4 +1,4 @@
-"""What is remembered of nodes, on a real database."""
+"""What is remembered of nodes, on both databases."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.adapters.node_records import NodeRecord, WakeTest
-from actuator.adapters.store import Store
 from actuator.errors import LeadershipLost
+from actuator.policy.audit import AuditEntry, AuditEvent
 from tests.actuator.adapters.older import to_first_release
+from tests.actuator.adapters.stores import opened, quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from actuator.adapters.store import Store
 
 NOW = 1_790_000_000.0
 GOOD = WakeTest(NOW, succeeded=True, method="ipmi", seconds=91.5, message="Node pve has joined the cluster.")
@@ -21,12 +24,10 @@ BAD = WakeTest(NOW + 99, succeeded=False, method="proxmox+magic_packet", seconds
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(database: str) -> Iterator[Store]:
     """A fresh database."""
-    opened = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
-    opened.upgrade()
-    yield opened
-    opened.close()
+    with opened(database) as made:
+        yield made
 
 
 def test_nothing_is_remembered_of_a_stranger(store: Store) -> None:
@@ -78,7 +79,7 @@ def test_a_failed_wake_does_not_undo_an_earlier_success(store: Store) -> None:
 def test_being_seen_online_ends_a_quarantine(store: Store) -> None:
     """Only that of the nodes that were seen, and it is said whose."""
     for node in ("pve", "pve3"):
-        store.quarantine(node, "did not join", NOW)
+        quarantine(store, node, "did not join", NOW)
     assert store.nodes.all()["pve"].quarantined == "did not join"
 
     assert store.nodes.seen_online({"pve": None, "pve2": None}, NOW, epoch=0) == ["pve"]
@@ -93,7 +94,7 @@ def test_being_seen_online_ends_a_quarantine(store: Store) -> None:
 
 def test_who_has_lost_the_lead_writes_nothing(store: Store) -> None:
     """A leader that slept while another took over finds out at its first write."""
-    store.quarantine("pve", "did not join", NOW)
+    quarantine(store, "pve", "did not join", NOW)
     store.next_epoch()
 
     with pytest.raises(LeadershipLost):
@@ -108,30 +109,64 @@ def test_who_has_lost_the_lead_writes_nothing(store: Store) -> None:
 
 def test_a_failure_and_its_quarantine_are_written_together(store: Store) -> None:
     """The newest cause replaces an older one."""
-    store.quarantine("pve", "an older cause", NOW)
+    quarantine(store, "pve", "an older cause", NOW)
     store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message)
 
     assert store.nodes.all()["pve"].quarantined == BAD.message
     assert store.history(NOW).quarantined == {"pve": BAD.message}
 
 
-def test_it_survives_the_process(store: Store, tmp_path: Path) -> None:
+def told(store: Store) -> list[tuple[float, str, str, str | None]]:
+    """The audit's lines: when, what, who and of which node."""
+    return [(line.at, line.event.value, line.requested_by, line.node) for line in store.audit(0, NOW * 2)]
+
+
+def test_the_audit_tells_of_each_quarantine(store: Store) -> None:
+    """Set and ended, each once, by the actuator itself; with what was set, in one transaction."""
+    store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message, job_id="j1")
+    for later in (100, 200):
+        store.nodes.seen_online({"pve": None, "pve2": None}, NOW + later, epoch=0)
+
+    assert told(store) == [
+        (NOW + 99, "quarantined", "the actuator", "pve"),
+        (NOW + 100, "quarantine_cleared", "the actuator", "pve"),
+    ]
+    assert [(line.message, line.job_id) for line in store.audit(0, NOW * 2)] == [
+        ("It did not join.", "j1"),
+        ("Node pve was seen online: it may be woken again.", None),
+    ]
+    store.next_epoch()
+    with pytest.raises(LeadershipLost):
+        store.nodes.woken("pve", BAD, epoch=0, quarantined=BAD.message)
+    assert len(told(store)) == 2
+
+
+def test_what_was_not_cleared_is_not_told(store: Store) -> None:
+    """A person who clears a node that is in no quarantine has changed nothing, so the audit has no line of it."""
+    line = AuditEntry(NOW, AuditEvent.QUARANTINE_CLEARED, "ada", "Node pve is trusted again.", node="pve")
+    assert not store.clear_quarantine("pve", NOW, line)
+    assert told(store) == []
+
+    quarantine(store, "pve", "did not join", NOW - 1)
+    assert store.clear_quarantine("pve", NOW, line)
+    assert told(store)[1:] == [(NOW, "quarantine_cleared", "ada", "pve")]
+
+
+def test_it_survives_the_process(store: Store, database: str) -> None:
     """Another process reads the same."""
     store.nodes.woken("pve", GOOD, epoch=0)
-    other = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
-    other.upgrade()
-
-    assert other.nodes.all() == store.nodes.all()
-    other.close()
+    with opened(database) as other:
+        assert other.nodes.all() == store.nodes.all()
 
 
-def test_a_database_of_the_first_release_is_brought_up(store: Store, tmp_path: Path) -> None:
+def test_a_database_of_the_first_release_is_brought_up(tmp_path: Path) -> None:
     """Without the table it gets one, and what was in it stays."""
-    store.quarantine("pve", "did not join", NOW)
-    to_first_release(tmp_path / "a.db")
+    with opened(tmp_path / "a.db") as store:
+        quarantine(store, "pve", "did not join", NOW)
+        to_first_release(tmp_path / "a.db")
 
-    store.upgrade()
-    store.nodes.woken("pve", GOOD, epoch=0)
+        store.upgrade()
+        store.nodes.woken("pve", GOOD, epoch=0)
 
-    assert store.nodes.all()["pve"].quarantined == "did not join"
-    assert store.nodes.all()["pve"].woke_at == NOW
+        assert store.nodes.all()["pve"].quarantined == "did not join"
+        assert store.nodes.all()["pve"].woke_at == NOW

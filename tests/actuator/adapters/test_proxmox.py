@@ -30,6 +30,7 @@ from actuator.errors import (
 from deploy.lab.certificates import Authority
 from deploy.lab.clock import ManualClock
 from deploy.lab.faults import Answer, Drop, Hang
+from deploy.lab.plan import MIB, MigrationTimes
 from deploy.lab.plans import two_nodes
 from deploy.lab.world import Lab
 
@@ -163,6 +164,22 @@ def test_booleans_travel_as_numbers(lab: Lab, connect: Callable[..., Proxmox]) -
 
     request = next(request for request in lab.requests if request.method == "POST")
     assert request.parameters == {"target": "pve", "online": "1"}
+
+
+def test_a_long_log_is_read_whole(tmp_path: Path) -> None:
+    """Proxmox gives fifty lines unless it is told otherwise; the end, with the cost, is in those behind."""
+    plan = two_nodes(migration=MigrationTimes(bytes_per_second=64 * MIB))
+    awake = replace(plan, nodes=tuple(replace(node, on=True) for node in plan.nodes))
+    with Lab(awake, tmp_path, clock=ManualClock()) as lab:
+        access = ProxmoxAccess((host(lab, "pve2"),), lab.token.id, lab.token.secret, str(lab.ca_path))
+        proxmox = Proxmox(access)
+        upid = proxmox.migrate("pve2", 100, "pve", online=True)
+        lab.advance(100)
+        lines = proxmox.task_log(upid)
+        proxmox.close()
+
+    assert len(lines) > 60
+    assert lines[-1] == "TASK OK"
 
 
 def test_the_other_endpoint_takes_over(lab: Lab, connect: Callable[..., Proxmox]) -> None:
@@ -511,9 +528,9 @@ def test_what_another_node_answers_is_waited_for_longer_than_proxmox_waits(
         "/nodes/pve/qemu/100/migrate": lambda: proxmox.preconditions("pve", 100),
         "/nodes/pve/qemu/100/config": lambda: proxmox.guest_config("pve", 100),
         "/nodes/pve/storage": lambda: proxmox.storages("pve"),
-        "/nodes/pve/replication": lambda: proxmox.replica_targets("pve", 100),
+        "/nodes/pve/replication": lambda: proxmox.replicas("pve", 100),
         "/nodes/pve/version": lambda: proxmox.version("pve"),
-        "/nodes/pve/status": lambda: proxmox.cpu_model("pve"),
+        "/nodes/pve/status": lambda: proxmox.cpu("pve"),
         "/nodes/pve2/tasks": lambda: proxmox.migration_tasks("pve2", 100),
         f"/nodes/pve2/tasks/{upid}/status": lambda: proxmox.task(upid),
         f"/nodes/pve2/tasks/{upid}/log": lambda: proxmox.task_log(upid),

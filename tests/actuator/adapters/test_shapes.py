@@ -9,9 +9,11 @@ import pytest
 
 from actuator.adapters import shapes
 from actuator.adapters.fields import UnexpectedShape
+from actuator.adapters.guest_shapes import guest_config_of
 from actuator.adapters.preconditions import preconditions_of
 from actuator.adapters.tasks import Task
 from actuator.policy.cluster import Guest, Node, Preconditions, Volume
+from actuator.policy.machines import Cpu
 from tests.actuator.adapters.recordings import recorded
 
 
@@ -118,7 +120,28 @@ def test_preconditions_with_obstacles() -> None:
 
     assert preconditions.obstacles == {"a": ("unavailable storages: fast",)}
     assert preconditions.ha_blockers == {"a": ("vm:101",)}
+    assert preconditions.ha_forbidden == frozenset()
     assert preconditions.local_disks == (Volume("local:100/vm-100-disk-0.raw"),)
+
+
+def test_a_rule_about_nodes_is_told_with_the_guests_own_service() -> None:
+    """It keeps the guest from a node, and not apart from itself (PVE 9.1.11)."""
+    own = {"sid": "vm:100", "cause": "node-affinity"}
+    other = {"sid": "vm:101", "cause": "resource-affinity"}
+    preconditions = preconditions_of(
+        {
+            "running": 1,
+            "allowed_nodes": [],
+            "not_allowed_nodes": {
+                "a": {"blocking-ha-resources": [own]},
+                "b": {"blocking-ha-resources": [other, own]},
+                "c": {"blocking-ha-resources": [other]},
+            },
+        }
+    )
+
+    assert preconditions.ha_forbidden == {"a", "b"}
+    assert preconditions.ha_blockers == {"b": ("vm:101",), "c": ("vm:101",)}
 
 
 def test_preconditions_before_pve_8_4() -> None:
@@ -186,8 +209,8 @@ def test_the_storages_of_a_guest() -> None:
         "scsihw": "virtio-scsi-pci",
     }
 
-    assert shapes.guest_config_of(recorded("qemu-config")).storages == {"shared"}
-    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
+    assert guest_config_of(recorded("qemu-config")).storages == {"shared"}
+    assert guest_config_of(config).storages == {"shared", "fast"}
 
 
 @pytest.mark.parametrize(
@@ -256,32 +279,51 @@ def test_the_size_of_a_local_disk(size: object, expected: int | None) -> None:
 )
 def test_the_processor_type_of_a_guest(cpu: dict[str, str], expected: str | None) -> None:
     """With and without its key, with flags, or left to Proxmox's default."""
-    assert shapes.guest_config_of(cpu).cpu_type == expected
+    assert guest_config_of(cpu).cpu_type == expected
 
 
 def test_the_storages_of_a_container() -> None:
     """A container's root and mount points count, its bind mounts do not."""
     config = {"rootfs": "shared:subvol-101-disk-0,size=8G", "mp0": "fast:vm-101-disk-1,mp=/data", "mp1": "/srv,mp=/srv"}
 
-    assert shapes.guest_config_of(config).storages == {"shared", "fast"}
+    assert guest_config_of(config).storages == {"shared", "fast"}
 
 
 def test_replication_jobs() -> None:
-    """Only the guest's own jobs count, whatever else the node replicates."""
+    """Only the guest's own jobs count, whatever else the node replicates; one that never got through left no copy."""
     jobs = [
-        {"id": "100-0", "guest": 100, "target": "pve3", "type": "local"},
+        {"id": "100-0", "guest": 100, "target": "pve3", "type": "local", "last_sync": 0, "fail_count": 3},
+        {"id": "100-1", "guest": 100, "target": "pve5", "type": "local", "last_sync": 1795364289, "disable": 1},
         {"id": "101-0", "guest": "101", "target": "pve4", "type": "local"},
     ]
 
-    assert shapes.replica_targets_of(jobs, 100) == {"pve3"}
-    assert shapes.replica_targets_of(jobs, 101) == {"pve4"}
-    assert shapes.replica_targets_of([], 100) == frozenset()
+    assert shapes.replicas_of(jobs, 100) == {"pve3": False, "pve5": True}
+    assert shapes.replicas_of(jobs, 101) == {"pve4": False}
+    assert shapes.replicas_of([], 100) == {}
+
+
+def test_disks_that_replication_takes_along() -> None:
+    """All but those that say no, and those that are not in use; the preconditions tell it by themselves."""
+    config = guest_config_of(
+        {"scsi0": "zfs:a,size=1G", "scsi1": "zfs:b,replicate=0,size=1G", "unused0": "zfs:c"},
+    )
+    told = preconditions_of({"running": 1, "local_disks": [{"volid": "zfs:a", "replicate": 1}, {"volid": "zfs:b"}]})
+
+    assert [disk.replicate for disk in (*config.disks, *config.unused)] == [True, False, False]
+    assert [disk.replicate for disk in told.local_disks] == [True, False]
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [({"cpuinfo": {"model": "AMD  EPYC 7302 "}}, "AMD EPYC 7302"), ({"cpuinfo": {}}, None), ({}, None)],
+    [
+        (
+            {"cpuinfo": {"model": "AMD  EPYC 7302 ", "flags": "fpu avx2  aes"}},
+            Cpu("AMD EPYC 7302", frozenset({"fpu", "avx2", "aes"})),
+        ),
+        ({"cpuinfo": {"flags": ""}}, Cpu()),
+        ({}, Cpu()),
+    ],
 )
-def test_the_processor_of_a_node(status: object, expected: str | None) -> None:
+def test_the_processor_of_a_node(status: object, expected: Cpu) -> None:
     """Spaces mean nothing; what is not told is unknown."""
-    assert shapes.cpu_model_of(status) == expected
+    assert shapes.cpu_of(status) == expected

@@ -9,9 +9,9 @@ import pytest
 
 from actuator.errors import GuestInFlight
 from actuator.policy.cluster import History
-from actuator.policy.jobs import Checkpoint, Failure, JobState
+from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts
 from actuator.policy.reasons import Reason
-from tests.actuator.adapters.stores import add, episode, opened
+from tests.actuator.adapters.stores import add, episode, opened, quarantine
 from tests.actuator.policy.samples import ANY_GUEST, NOW, ORDER, WAKE, job
 
 if TYPE_CHECKING:
@@ -208,6 +208,25 @@ def test_history_tells_the_episodes_jobs(store: Store) -> None:
         assert [each.id for each in other.live_jobs] == ["d"]
 
 
+def test_a_look_at_the_watts_that_is_due_still_is_found(store: Store) -> None:
+    """Only of a move that had succeeded by then, and only until the look is taken or given up."""
+    due = Checkpoint(watts=MoveWatts(84.5, 20.0, due_at=NOW + 90))
+    taken = Checkpoint(watts=MoveWatts(84.5, 20.0, 31.0, 61.5, measured_at=NOW + 90))
+    for job_id, vmid, ended, checkpoint in (
+        ("due", 101, NOW, due),
+        ("later", 102, NOW + 1, due),
+        ("taken", 103, NOW, taken),
+        ("none", 104, NOW, Checkpoint()),
+    ):
+        live_through(store, moved(job_id, vmid, ended, checkpoint=checkpoint))
+    [found] = store.unmeasured_until(NOW)
+    assert (found.id, found.checkpoint.watts) == ("due", due.watts)
+
+    given_up = replace(found, checkpoint=replace(due, watts=replace(due.watts, due_at=None)))  # type: ignore[type-var]
+    store.complete_report(given_up, epoch=0, message="Given up.", detail={})
+    assert store.unmeasured_until(NOW) == []
+
+
 def test_pause_and_resume_survive_the_process(database: str) -> None:
     """The kill switch stays where it was put, whatever is restarted."""
     with opened(database) as store:
@@ -220,14 +239,14 @@ def test_pause_and_resume_survive_the_process(database: str) -> None:
 
 def test_quarantine_lasts_until_it_is_cleared(store: Store) -> None:
     """The newest cause counts; clearing tells whether there was anything to clear; a node may fail again."""
-    store.quarantine("pve", "first", NOW)
-    store.quarantine("pve", "second", NOW + 1)
+    quarantine(store, "pve", "first", NOW)
+    quarantine(store, "pve", "second", NOW + 1)
     assert store.history(NOW).quarantined == {"pve": "second"}
 
     assert [store.clear_quarantine("pve", NOW), store.clear_quarantine("pve", NOW)] == [True, False]
     assert store.history(NOW).quarantined == {}
 
-    store.quarantine("pve", "third", NOW + 2)
+    quarantine(store, "pve", "third", NOW + 2)
     assert store.history(NOW).quarantined == {"pve": "third"}
 
 

@@ -12,7 +12,7 @@ from actuator.adapters.database import open_engine
 from actuator.adapters.migrations import STEPS
 from actuator.adapters.store import Store
 from actuator.errors import ConfigurationError, StoreUnavailable
-from tests.actuator.adapters.stores import add, elsewhere, opened, url
+from tests.actuator.adapters.stores import add, elsewhere, opened, quarantine, url
 from tests.actuator.policy.samples import ANY_GUEST, NOW, job
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def test_a_write_that_works_ends_the_doubt(path: Path) -> None:
         other.execute("CREATE TRIGGER full BEFORE UPDATE ON control BEGIN SELECT RAISE(ABORT, 'no space'); END")
         with pytest.raises(StoreUnavailable, match="no space"):
             store.pause("why", NOW)
-        store.quarantine("pve", "why", NOW)
+        quarantine(store, "pve", "why", NOW)
         store.check_writable()
         with pytest.raises(ValueError, match="not in the database"):
             store.save(job("nobody"), epoch=0, message=None)

@@ -31,6 +31,39 @@ def test_reads_a_recorded_failure_as_too_early() -> None:
     assert reading.outcome.duration_seconds == 0.0
 
 
+@pytest.mark.parametrize(
+    ("cause", "locked"),
+    [
+        ("CT is locked (backup)", True),
+        ("VM is locked (snapshot-delete)", True),
+        ("VM is locked", True),
+        ("command 'qm unlock 100' failed: VM is locked in", False),
+    ],
+)
+def test_a_lock_that_the_task_met_is_known(cause: str, *, locked: bool) -> None:
+    """It ends by itself, other than what else a migration aborts for."""
+    reading = read_log([f"2025-01-04 00:34:24 ERROR: migration aborted (duration 00:00:00): {cause}"])
+
+    assert (reading.error, reading.locked, reading.too_early) == (cause, locked, False)
+
+
+@pytest.mark.parametrize(
+    ("cause", "perhaps"),
+    [
+        ("online migrate failure - remote command failed with exit code 255", True),
+        ("command '/usr/bin/ssh -e none -o 'BatchMode=yes' root@10.0.0.2 pvecm mtunnel' failed: exit code 255", True),
+        ("online migrate failure - remote command failed with exit code 2550", False),
+        ("command 'ha-manager migrate vm:100 pve' failed: exit code 255", False),
+        ("VM quit/powerdown failed", False),
+    ],
+)
+def test_a_guest_that_could_not_be_started_there(cause: str, *, perhaps: bool) -> None:
+    """It may have been too early, which its cause alone does not tell; it is never taken for certain."""
+    reading = read_log([f"2025-01-04 00:34:42 ERROR: {cause}"])
+
+    assert (reading.too_early, reading.perhaps_too_early) == (False, perhaps)
+
+
 def test_reads_a_recorded_ha_request() -> None:
     """The log of an HA request has no figures at all, and none are invented."""
     assert read_log(log_lines("ha-task-log")) == LogReading()

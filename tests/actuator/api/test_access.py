@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import pytest
-from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from actuator.api.access import visitor
 from actuator.api.body import BodyLimits
 from tests.actuator.api.world import ALERT_TOKEN, OPERATE_TOKEN, READ_TOKEN, TOKEN, World, recorded, served
 from tests.actuator.policy import samples
@@ -125,25 +123,6 @@ def test_probes_behind_the_token(world: World, path: str) -> None:
     assert TestClient(world.app).get(path).status_code == 401
     assert world.client.get(path, headers={"Authorization": f"Bearer {ALERT_TOKEN}"}).status_code == 403
     assert world.client.get(path, headers={"Authorization": f"Bearer {READ_TOKEN}"}).status_code == 200
-
-
-def test_a_page_is_behind_the_same_check(world: World) -> None:
-    """A page asks a browser for the token as a password; what it takes there, the API does not take."""
-
-    def page(name: Annotated[str, Depends(visitor)]) -> str:
-        return name
-
-    world.app.add_api_route("/page", page)
-    browser = TestClient(world.app)
-    asked = browser.get("/page")
-
-    assert (asked.status_code, asked.headers["WWW-Authenticate"].split()[0]) == (401, "Basic")
-    assert browser.get("/page", auth=("me", "wrong")).status_code == 401
-    assert browser.get("/page", auth=("me", ALERT_TOKEN)).status_code == 403
-    assert browser.get("/page", auth=("me", READ_TOKEN)).json() == "only-looks"
-    assert browser.get("/page", headers={"Authorization": f"Bearer {READ_TOKEN}"}).json() == "only-looks"
-    assert browser.get("/page", headers={"Authorization": "Basic %%%"}).status_code == 401
-    assert browser.post("/api/v1/resume", auth=("me", OPERATE_TOKEN)).status_code == 401
 
 
 def test_authentication_comes_before_the_body(world: World) -> None:

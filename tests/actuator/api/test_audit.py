@@ -17,7 +17,7 @@ from actuator.policy.audit import AuditEntry, AuditEvent
 from actuator.policy.jobs import Failure, JobState
 from tests.actuator.adapters.older import to_first_release
 from tests.actuator.api.test_jobs import begin
-from tests.actuator.api.world import ALERT_TOKEN, READ_TOKEN, recorded
+from tests.actuator.api.world import ALERT_TOKEN, OPERATE_TOKEN, READ_TOKEN, recorded
 
 if TYPE_CHECKING:
     from tests.actuator.api.world import World
@@ -130,6 +130,21 @@ def test_operators_leave_their_names(world: World) -> None:
     assert {line["requested_by"] for line in lines} == {"alertmanager"}
     assert lines[2]["message"] == "Cancel asked for by alertmanager."
     assert lines[2]["detail"] == {"cancel_requested": True}
+
+
+def test_who_cancels_is_named_and_not_who_asked(world: World) -> None:
+    """A job that Alertmanager began and a person cancels: each line has the one that it tells of."""
+    poster = {"Authorization": f"Bearer {ALERT_TOKEN}"}
+    answer = world.client.post("/api/v1/alerts", json=recorded("firing-single"), headers=poster)
+    job_id = answer.json()["alerts"][0]["job_id"]
+    person = {"Authorization": f"Bearer {OPERATE_TOKEN}"}
+    assert world.client.post(f"/api/v1/jobs/{job_id}/cancel", headers=person).status_code == 202
+    world.lead(job_id, JobState.CANCELLED)
+
+    assert [(line["requested_by"], line["message"]) for line in exported(world) if line["event"] == "job"][1:] == [
+        ("only-operates", "Cancel asked for by only-operates."),
+        ("only-alerts", "now cancelled"),
+    ]
 
 
 def test_bounds(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from actuator.errors import ProxmoxUnreachable
 from actuator.policy.power import Power
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.world import RECORDED_AT
 from tests.actuator.policy import samples
 
@@ -41,7 +42,7 @@ def test_each_node_is_shown_with_its_guests_and_watts(world: World) -> None:
     """Nodes of the cluster and of the configuration, by name; what is not known is null, never 0."""
     world.cluster = samples.cluster()
     world.power = Power({"pve2": 84.5}, {"pve2": 90.0}, {100: 31.0})
-    world.store.quarantine("pve", "It did not join.", world.now)
+    quarantine(world.store, "pve", "It did not join.", world.now)
     world.wakes = {"pve": Wake()}
     answer = world.client.get("/api/v1/nodes").json()
     nodes = {node.pop("name"): node for node in answer["nodes"]}
@@ -102,7 +103,7 @@ def test_a_node_that_is_not_configured_is_not_woken(world: World) -> None:
 
 def test_a_quarantine_is_cleared_by_a_person(world: World) -> None:
     """The node may be woken again, and the answer says whether there was anything to clear."""
-    world.store.quarantine("pve", "It did not join.", world.now)
+    quarantine(world.store, "pve", "It did not join.", world.now)
 
     assert world.client.post("/api/v1/nodes/pve/clear-quarantine").json() == {"node": "pve", "cleared": True}
     assert world.client.post("/api/v1/nodes/pve/clear-quarantine").json() == {"node": "pve", "cleared": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import threading
 from argparse import ArgumentParser
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +64,40 @@ def test_the_operators_token_is_preferred_and_a_hashed_one_is_none(tmp_path: Pat
     assert address([f"--config={config}"], {}).token == "operators-own-token-here"
     (tmp_path / "operator").write_text(f"sha256:{'0' * 64}")
     assert address([f"--config={config}"], {}).token == CALLER_TOKEN
+
+
+def test_of_two_tokens_in_a_file_the_newest_is_shown(tmp_path: Path) -> None:
+    """While one replaces another the file has both; a line that holds a hash can be shown to nobody."""
+    file = tmp_path / "token"
+    flags = ["--url=http://x", f"--token-file={file}"]
+    file.write_text("the-old-one\n\n  the-new-one  \n")
+    assert address(flags, {}).token == "the-new-one"
+
+    file.write_text(f"the-old-one\nsha256:{'0' * 64}\n")
+    assert address(flags, {}).token == "the-old-one"
+
+
+def test_our_certificate_is_shown_where_it_is_asked_for(tmp_path: Path) -> None:
+    """With both files a command gets in; without them it is told of the flags; one without the other is refused."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    own = authority.issue_cert("operator@example.org")
+    own.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    (tmp_path / "token").write_text("a-token")
+    with stand_in(lambda handler: said(handler, 200, b'{"jobs": []}'), context) as client:
+        url = client._address.url
+        flags = [f"--url={url}", f"--token-file={tmp_path / 'token'}", f"--ca-file={tmp_path / 'ca.pem'}"]
+        shown = [f"--cert-file={tmp_path / 'cert.pem'}", f"--key-file={tmp_path / 'key.pem'}"]
+
+        assert main(["jobs", *flags, *shown]) == 0
+        assert main(["jobs", *flags]) == 3
+        assert main(["jobs", *flags, shown[0]]) == 2
+        assert main(["jobs", *flags, shown[0], "--key-file=nowhere"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -123,8 +159,15 @@ def test_nobody_there_is_exit_status_3(tmp_path: Path, capsys: pytest.CaptureFix
     assert "systemctl status wattshift-actuator" in capsys.readouterr().err
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    """Says nothing of callers that it does not let in."""
+
+    def handle_error(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
-def stand_in(answer: Callable[[Handler], None]) -> Iterator[Client]:
+def stand_in(answer: Callable[[Handler], None], tls: ssl.SSLContext | None = None) -> Iterator[Client]:
     """A client of something that answers as it likes."""
 
     class Answering(http.server.BaseHTTPRequestHandler):
@@ -136,11 +179,14 @@ def stand_in(answer: Callable[[Handler], None]) -> Iterator[Client]:
         def log_message(self, *_arguments: object) -> None:
             """Say nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = Quiet(("127.0.0.1", 0), Answering)
+    if tls is not None:
+        # The handshake takes place in the connection's own thread, where its failure stops nobody.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        url = f"http://127.0.0.1:{server.server_port}"
+        url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
         yield Client(Address(url, "very-secret-indeed", "a file"), sleep=lambda _: None)
     finally:
         server.shutdown()

@@ -29,7 +29,7 @@ def test_every_command_and_check_is_on_the_page(capsys: CaptureFixture[str]) -> 
     assert [title for title, _ in CHECKS if f"| {title} |" not in PAGE] == []
 
 
-@pytest.mark.parametrize("command", ["jobs", "jobs follow", "plan", "wake", "doctor"])
+@pytest.mark.parametrize("command", ["jobs", "jobs follow", "plan", "wake", "clear-quarantine", "doctor"])
 def test_every_command_explains_itself(command: str, capsys: CaptureFixture[str]) -> None:
     """--help of each ends well and describes it."""
     with pytest.raises(SystemExit) as left:

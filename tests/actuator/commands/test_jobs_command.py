@@ -15,6 +15,7 @@ from actuator.commands.job_text import job_lines, progress_line
 from actuator.commands.jobs import follow
 from actuator.commands.screen import Screen, cut, table
 from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts, Outcome
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.world import TOKEN, World, served
 
 if TYPE_CHECKING:
@@ -73,6 +74,27 @@ def test_a_job_is_ordered_listed_shown_and_cancelled(
     shown = capsys.readouterr().out
     assert "asked by:    alertmanager" in shown
     assert "Cancel asked for by alertmanager." in shown
+
+
+def test_a_quarantine_is_cleared(world: World, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether there was one is said either way; the audit has who did it; another name is no node."""
+    quarantine(world.store, "pve", "It did not join.", world.now)
+    assert main(["clear-quarantine", "pve", *flags]) == 0
+    assert capsys.readouterr().out == (
+        "Node pve may be woken again; whether it wakes, tells: wattshift-actuator wake pve --follow\n"
+    )
+    assert world.store.history(world.now).quarantined == {}
+    assert [(line.event.value, line.requested_by) for line in world.store.audit(0, world.now + 1)] == [
+        ("quarantined", "the actuator"),
+        ("quarantine_cleared", "alertmanager"),
+    ]
+
+    assert main(["clear-quarantine", "pve", *flags]) == 0
+    assert "was in no quarantine" in capsys.readouterr().out
+    assert main(["clear-quarantine", "pve", "--json", *flags]) == 0
+    assert json.loads(capsys.readouterr().out) == {"node": "pve", "cleared": False}
+    assert main(["clear-quarantine", "pve9", *flags]) == 1
+    assert "Node pve9 is not configured" in capsys.readouterr().err
 
 
 def test_json_is_what_the_api_says(world: World, flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,6 +77,7 @@ def test_a_cluster_of_two_with_one_asleep_has_no_problem(
     assert "two nodes and no QDevice" in found["Cluster"][1][1]
     assert found["Clocks"] == [("ok", "the clocks agree")]
     assert found["HA rebalancing"] == [("ok", "HA does not move guests by itself")]
+    assert found["Certificates"] == [("ok", "none that was seen ends within three weeks")]
     assert found["Secrets"] == [("ok", "nobody else on this machine can read or change them")]
     assert {request.method for request in lab.requests} == {"GET"}
     assert not (tmp_path / "actuator.db").exists()

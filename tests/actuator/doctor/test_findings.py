@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
 from actuator.adapters.endpoint_probe import Answer, Trouble
 from actuator.doctor import (
     alertmanager,
+    certificates,
     clock,
     database,
     endpoints,
@@ -22,6 +25,7 @@ from actuator.doctor import (
 )
 from actuator.doctor.facts import Facts, Seen
 from actuator.doctor.finding import Finding, State
+from actuator.node_sections import IpmiSection
 from actuator.policy.power import Power
 from actuator.settings import Settings
 from tests.actuator.configuration import configuration, written
@@ -201,6 +205,32 @@ def test_rebalancing_is_seen_in_either_form(facts: Facts, options: dict[str, Any
     assert worst(rebalancing.check(replace(facts, options=answer(options)))) is state
 
 
+@pytest.mark.parametrize(
+    ("resources", "state", "words"),
+    [
+        (
+            [{"sid": "vm:100"}, {"sid": "vm:101", "auto-rebalance": 0}],
+            State.WARNING,
+            "manages (vm:100); it leaves vm:101",
+        ),
+        ([{"sid": "vm:100", "auto-rebalance": 0}], State.OK, "leaves vm:100 where they are"),
+        ([{"sid": "vm:100", "auto-rebalance": 1}], State.WARNING, "manages (vm:100)"),
+        (None, State.WARNING, "moves of guests that it manages"),
+    ],
+    ids=["some", "none", "said aloud", "not told"],
+)
+def test_guests_that_rebalancing_leaves_alone_are_named(
+    facts: Facts, resources: list[dict[str, Any]] | None, state: State, words: str
+) -> None:
+    """Each HA resource can be kept from it by itself; what is not told may be moved."""
+    seen = replace(facts, options=answer({"crs": {"ha-auto-rebalance": 1}}), ha_resources=answer(resources))
+    (finding,) = rebalancing.check(seen)
+
+    assert finding.state is state
+    assert words in finding.sentence
+    assert state is State.OK or "--auto-rebalance 0" in finding.commands[0]
+
+
 def test_prometheus_is_judged_node_by_node(facts: Facts) -> None:
     """A node that is on and has no figure, or no threshold by its source, cannot raise an alert; its doubts show."""
     power = Power({"pve2": 84.5})
@@ -259,6 +289,112 @@ def test_the_database_is_judged_and_not_made(facts: Facts, tmp_path: Path) -> No
     assert database.judge(tmp_path / "nowhere" / "actuator.db").commands[0].startswith("install -d")
     (tmp_path / "actuator.db").mkdir()
     assert database.check(facts)[0].state is State.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "says"),
+    [
+        (22, State.OK, "none that was seen ends within three weeks"),
+        (20, State.WARNING, "the certificate of pve2:8006 ends in 20 days (2026-1"),
+        (-1, State.PROBLEM, "the certificate of pve2:8006 has expired (2026-"),
+    ],
+)
+def test_a_certificate_that_ends_is_named_in_time(facts: Facts, days: float, state: State, says: str) -> None:
+    """Three weeks before its end it is a warning, from then on a problem, each with the command that renews it."""
+    [finding] = certificates.check(replace(facts, certificates={"pve2:8006": NOW + days * 86_400}))
+
+    assert finding.state is state
+    assert finding.sentence.startswith(says)
+    assert bool(finding.commands) == (state is not State.OK)
+
+
+def test_our_own_certificate_is_read_from_its_file(facts: Facts, tmp_path: Path) -> None:
+    """The listener's ends like any other, and a file without one is said."""
+    until = datetime.fromtimestamp(NOW, UTC) + timedelta(days=3)
+    leaf = trustme.CA().issue_cert("x", not_after=until)
+    leaf.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "own.pem"))
+    web = facts.settings.web.model_copy(update={"cert_file": tmp_path / "own.pem"})
+    own = replace(facts, settings=facts.settings.model_copy(update={"web": web}))
+
+    [finding] = certificates.check(own)
+    assert (finding.state, finding.sentence[:37]) == (State.WARNING, "our own certificate ends in 3 days (2")
+    assert finding.commands[0].startswith("systemctl reload wattshift-actuator")
+    (tmp_path / "own.pem").write_text("")
+    assert certificates.check(own)[0].state is State.PROBLEM
+
+
+def test_sys_powermgmt_is_wanted_only_for_waking_through_a_peer(facts: Facts) -> None:
+    """With another way of waking nobody is told to grant a privilege that can switch nodes off."""
+    listing = {"/": {name: 1 for name in ALL if name != "Sys.PowerMgmt"}}
+    wake_by = facts.settings.nodes["pve"].wake
+    assert wake_by is not None
+
+    def found(methods: list[str]) -> list[tuple[str, str]]:
+        node = facts.settings.nodes["pve"].model_copy(update={"wake": wake_by.model_copy(update={"methods": methods})})
+        settings = facts.settings.model_copy(update={"nodes": {"pve": node}})
+        return told(privileges.check(replace(facts, settings=settings, endpoints={"pve2:8006": answer(listing)})))
+
+    assert found(["magic_packet"]) == [("ok", "the token has every privilege that is needed")]
+    [(state, sentence)] = found(["proxmox"])
+    assert state == "warning"
+    assert "Sys.PowerMgmt on /nodes/pve" in sentence
+
+
+def test_a_node_whose_address_nobody_knows_is_named(facts: Facts) -> None:
+    """With packets alone a node needs an address, from us or from Proxmox; one with a BMC needs none."""
+    wake_by = facts.settings.nodes["pve"].wake
+    assert wake_by is not None
+
+    def found(config: Answer | None, **changes: Any) -> str:
+        node = facts.settings.nodes["pve"].model_copy(
+            update={"wake": wake_by.model_copy(update={"mac": None, **changes})}
+        )
+        settings = facts.settings.model_copy(update={"nodes": {"pve": node}})
+        configs = {} if config is None else {"pve": config}
+        [finding] = wake.check(replace(facts, settings=settings, configs=configs))
+        return finding.sentence if finding.state is State.WARNING else finding.state.value
+
+    assert "no MAC address of pve is known here" in found(None)
+    assert "no MAC address of pve is known here" in found(Answer(403, "Permission check failed"))
+    assert found(answer({"wakeonlan": "04:42:1a:e7:5a:a0"})) == "ok"
+    bmc = IpmiSection(host="192.0.2.9", user="x")
+    assert found(None, ipmi=bmc) == "ok"
+
+
+def test_every_file_with_a_secret_is_looked_at(tmp_path: Path) -> None:
+    """Those of nodes, of the listener, of Prometheus and of the database as well; one that is gone is a problem."""
+    keys = configuration(tmp_path)
+    keys["database"] = "postgresql://wattshift@db/wattshift"
+    keys |= {"database_password_file": "db", "prometheus": {"url": "http://x", "bearer_token_file": "prom"}}
+    bmc = {"host": "192.0.2.9", "user": "x"}
+    keys["nodes"]["pve"]["wake"] |= {
+        "secureon_file": "secureon",
+        "redfish": bmc | {"password_file": "redfish"},
+        "ipmi": bmc | {"password_file": "ipmi"},
+    }
+    keys["web"] = {"cert_file": "cert", "key_file": "key"}
+    for name in ("db", "prom", "secureon", "redfish", "ipmi", "cert", "key"):
+        (tmp_path / name).write_text("x" * 20)
+        (tmp_path / name).chmod(0o600)
+    settings = Settings.load(written(tmp_path, keys))
+    named = [key for key, _ in secrets.files(settings)]
+
+    assert named == [
+        "proxmox.token_file",
+        "tokens.0.file",
+        "prometheus.bearer_token_file",
+        "database_password_file",
+        "web.key_file",
+        "nodes.pve.wake.secureon_file",
+        "nodes.pve.wake.redfish.password_file",
+        "nodes.pve.wake.ipmi.password_file",
+    ]
+    (tmp_path / "ipmi").unlink()
+    (tmp_path / "redfish").chmod(0o604)
+    assert [(finding.state, finding.sentence.split(":")[0]) for finding in secrets.check(Facts(settings, {}))][-2:] == [
+        (State.WARNING, "nodes.pve.wake.redfish.password_file"),
+        (State.PROBLEM, "nodes.pve.wake.ipmi.password_file"),
+    ]
 
 
 def test_secrets_that_others_can_read_or_change_are_named(facts: Facts, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ rules = st.builds(
     breaker_seconds=seconds,
     alert_max_age_seconds=st.just(3600.0) | seconds,
     memory_reserve_bytes=st.just(0) | sizes,
+    memory_overcommit=st.none() | st.floats(min_value=0.1, max_value=100),
     cpu_overcommit=st.none() | st.floats(min_value=0.1, max_value=100),
     restart_containers=st.booleans(),
     local_disks_max_bytes=st.none() | sizes,
@@ -166,6 +167,7 @@ preconditions = st.just(Preconditions(running=True, allowed_nodes=None)) | st.bu
     local_disks=st.lists(_local_disks, max_size=2).map(tuple),
     local_resources=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     ha_blockers=st.dictionaries(names, st.just(("vm:101",))),
+    ha_forbidden=st.frozensets(names),
     ha_dependents=st.just(()) | st.just(("vm:102",)),
 )
 
@@ -199,8 +201,12 @@ looks = st.just(CloserLook()) | st.builds(
             st.builds(HaService, names, st.sampled_from(["started", "error"])),
         ),
     ),
-    options=st.none() | st.builds(ClusterOptions, ha_rebalancing=st.booleans()),
-    replicas=st.just(frozenset()) | st.frozensets(names),
+    options=st.none()
+    | st.builds(
+        ClusterOptions, ha_rebalancing=st.booleans(), ha_settled=st.frozensets(st.sampled_from(["vm:100", "ct:101"]))
+    ),
+    replicas=st.dictionaries(names, st.booleans()),
+    free_bytes=st.dictionaries(st.sampled_from(["local", "shared"]), sizes),
     cpu_type=st.sampled_from([None, "host", "kvm64", "EPYC"]),
     source=st.none() | _machines,
     target=st.none() | _machines,

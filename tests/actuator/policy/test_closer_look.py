@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.policy.closer_look import CloserLook, last_obstacle
-from actuator.policy.cluster import Preconditions
+from actuator.policy.cluster import Preconditions, Volume
 from actuator.policy.ha import ClusterOptions, HaService, HaStatus
 from actuator.policy.machines import Machine
 from actuator.policy.reasons import Reason
-from tests.actuator.policy.samples import AWAKE, GUEST, RULES, rules
+from tests.actuator.policy.samples import AWAKE, GIB, GUEST, rules
 
 if TYPE_CHECKING:
     from actuator.policy.cluster import Guest, Node
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FREE = Preconditions(running=True, allowed_nodes=frozenset({"pve"}))
 UNDER_HA = replace(GUEST, ha_state="started")
 HA_IS_WELL = HaStatus("armed", {"vm:100": HaService("pve2", "started")})
+DISK = Volume("local:100/vm-100-disk-0.raw", 2 * GIB, replicate=True)
+COPIES = rules(local_disks_max_bytes=2 * GIB)
 REBALANCING = ClusterOptions(ha_rebalancing=True)
 
 
@@ -55,11 +57,25 @@ REBALANCING = ClusterOptions(ha_rebalancing=True)
         (
             GUEST,
             AWAKE,
-            CloserLook(FREE, replicas=frozenset({"pve3"})),
+            CloserLook(FREE, replicas={"pve3": True}),
             Reason.GUEST_REPLICATED_ELSEWHERE,
-            "replicated to pve3, and Proxmox moves it nowhere else",
+            "replicated to pve3 and is moved nowhere else by Proxmox",
         ),
         (GUEST, AWAKE, CloserLook(FREE, idle_storages=("fast",)), Reason.NO_TARGET_FITS, "cannot use fast now"),
+        (
+            GUEST,
+            AWAKE,
+            CloserLook(replace(FREE, local_disks=(DISK,)), free_bytes={"local": 1}),
+            Reason.TARGET_STORAGE_FULL,
+            "come to 2.0 GiB",
+        ),
+        (
+            replace(GUEST, kind="lxc"),
+            AWAKE,
+            CloserLook(replicas={"pve3": True}),
+            Reason.GUEST_REPLICATED_ELSEWHERE,
+            "would be copied whole to any other node",
+        ),
         (
             GUEST,
             AWAKE,
@@ -73,7 +89,7 @@ def test_what_is_in_the_way_has_its_own_name(
     guest: Guest, target: Node, look: CloserLook, reason: Reason, words: str
 ) -> None:
     """Each obstacle has a reason and a sentence that says what to do."""
-    found = last_obstacle(guest, target, look, RULES)
+    found = last_obstacle(guest, target, look, COPIES)
 
     assert found is not None
     assert found.reason is reason
@@ -85,15 +101,28 @@ def test_what_is_in_the_way_has_its_own_name(
     [
         (UNDER_HA, CloserLook(FREE, ha=HA_IS_WELL, options=ClusterOptions())),
         (UNDER_HA, CloserLook(FREE, ha=HaStatus("standby"))),
+        (UNDER_HA, CloserLook(options=replace(REBALANCING, ha_settled=frozenset({"vm:100"})))),
         (replace(GUEST, ha_state="ignored"), CloserLook(ha=HaStatus("disarmed"), options=REBALANCING)),
-        (GUEST, CloserLook(FREE, replicas=frozenset({"pve", "pve3"}))),
+        (GUEST, CloserLook(FREE, replicas={"pve": True, "pve3": False})),
+        (
+            GUEST,
+            CloserLook(replace(FREE, local_disks=(DISK,)), replicas={"pve": True}, free_bytes={"local": 1}),
+        ),
         (replace(GUEST, kind="lxc"), CloserLook(source=Machine("pve2", "A"), target=Machine("pve", "B"))),
     ],
-    ids=["all is well", "nothing to guard", "HA leaves it alone", "its replica", "a container starts anew"],
+    ids=[
+        "all is well",
+        "nothing to guard",
+        "not balanced",
+        "HA leaves it alone",
+        "its replica",
+        "its replica has its disks",
+        "a container starts anew",
+    ],
 )
 def test_what_is_not_in_the_way(guest: Guest, look: CloserLook) -> None:
     """What looks alike and is harmless refuses nothing."""
-    assert last_obstacle(guest, AWAKE, look, RULES) is None
+    assert last_obstacle(guest, AWAKE, look, COPIES) is None
 
 
 def test_rebalancing_can_be_allowed() -> None:

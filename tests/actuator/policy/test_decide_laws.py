@@ -189,7 +189,7 @@ def test_the_last_look_always_decides(guest: Guest, target: Node, look: CloserLo
         assert guest.ha_state != "error"
         assert target.ha_state in {None, "online"}
         assert look.ha is None or look.ha.armed != "disarmed"
-        assert look.options is None or not look.options.ha_rebalancing or rules.allow_ha_rebalancing
+        assert look.options is None or not look.options.rebalance(guest) or rules.allow_ha_rebalancing
     if look.preconditions is None:
         assert guest.status == "running"
         return
@@ -199,6 +199,7 @@ def test_the_last_look_always_decides(guest: Guest, target: Node, look: CloserLo
     assert not told.ha_dependents
     assert not told.obstacles.get(target.name)
     assert not told.ha_blockers.get(target.name)
+    assert target.name not in told.ha_forbidden
     assert told.allowed_nodes is None or target.name in told.allowed_nodes
     if told.local_disks:
         assert rules.local_disks_max_bytes is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actuator.policy.cluster import Volume
-from actuator.policy.local_disks import refusal
+from actuator.policy.local_disks import no_space, refusal
 from actuator.policy.reasons import Reason
 from tests.actuator.policy.samples import GIB, GUEST, rules
 
@@ -44,3 +44,28 @@ def test_without_a_cap_nothing_is_copied() -> None:
 
     assert found is not None
     assert "guests.local_disks_max_gib" in found.message
+
+
+@pytest.mark.parametrize(
+    ("disks", "free", "fits"),
+    [
+        ((DISK, DISK), {"local-lvm": 64 * GIB}, True),
+        ((DISK, DISK), {"local-lvm": 64 * GIB - 1}, False),
+        ((DISK, Volume("local:100/x.raw", 2 * GIB)), {"local-lvm": 32 * GIB, "local": GIB}, False),
+        (
+            (DISK, CLOUD_INIT, Volume("local:iso/debian.iso", GIB, cdrom=True)),
+            {"local-lvm": 32 * GIB, "local": 0},
+            True,
+        ),
+        ((DISK,), {"local": 0}, True),
+    ],
+    ids=["exactly", "not quite", "the other storage", "images are not copied", "unknown"],
+)
+def test_the_targets_storage_must_hold_the_copy(disks: tuple[Volume, ...], free: dict[str, int], *, fits: bool) -> None:
+    """Storage by storage, with whole sizes; of what is not told nothing is made up."""
+    found = no_space(GUEST, "pve", disks, free)
+
+    assert (found is None) is fits
+    if found is not None:
+        assert found.reason is Reason.TARGET_STORAGE_FULL
+        assert "of node pve has" in found.message

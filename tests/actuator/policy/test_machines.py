@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actuator.policy.machines import Machine, needs_cpu, unfit
+from actuator.policy.machines import Machine, needs_cpu, needs_flags, unfit
 from actuator.policy.reasons import Reason
 from actuator.policy.versions import Version
 
@@ -57,6 +57,32 @@ def test_which_processors_a_guest_can_meet(cpu_type: str | None, there: str | No
         assert f"pve has {there}, pve2 has {INTEL}" in refusal.message
 
 
+HASWELL = "fpu pni ssse3 sse4_1 sse4_2 popcnt aes avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
+
+
+@pytest.mark.parametrize(
+    ("cpu_type", "flags", "lacking"),
+    [
+        ("x86-64-v3", HASWELL, None),
+        ("x86-64-v4", HASWELL, "avx512bw, avx512cd, avx512dq, avx512f, avx512vl"),
+        ("x86-64-v3", HASWELL.replace(" avx2", ""), "avx2"),
+        ("x86-64-v2-AES", HASWELL.replace(" aes", ""), "aes"),
+        ("x86-64-v2", HASWELL.replace(" aes", ""), None),
+        ("kvm64", "fpu", None),
+        ("x86-64-v4", None, None),
+    ],
+)
+def test_a_level_needs_what_the_target_can_do(cpu_type: str, flags: str | None, lacking: str | None) -> None:
+    """QEMU refuses the start where it is missing, after everything else was done; unknown refuses nothing."""
+    there = Machine("pve", AMD, NEW, None if flags is None else frozenset(flags.split()))
+    refusal = unfit(100, cpu_type, Machine("pve2", None, NEW), there)
+
+    assert (refusal is None) == (lacking is None)
+    if refusal is not None:
+        assert refusal.reason is Reason.TARGET_CPU_DIFFERS
+        assert f"({lacking})" in refusal.message
+
+
 @pytest.mark.parametrize(("here", "there", "fits"), [(NEW, OLD, False), (OLD, NEW, True), (NEW, None, True)])
 def test_never_to_an_older_version(here: Version, there: Version | None, fits: bool) -> None:  # noqa: FBT001 - a table
     """QEMU's state goes forward only; the sentence names both versions."""
@@ -71,5 +97,7 @@ def test_never_to_an_older_version(here: Version, there: Version | None, fits: b
 def test_the_processor_is_asked_for_only_where_it_matters() -> None:
     """A general type spares two calls; a type that could not be read does not."""
     assert not needs_cpu("x86-64-v3")
+    assert needs_flags("x86-64-v3")
+    assert not needs_flags("kvm64")
     assert needs_cpu("host")
     assert needs_cpu(None)

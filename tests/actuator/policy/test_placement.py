@@ -107,7 +107,8 @@ def test_a_lonely_node_has_no_target() -> None:
             Reason.TARGET_QUARANTINED,
             (
                 "Node pve is off and not woken any more (gave no sign in 300 s): switch it on by hand, and once it is "
-                "seen online it is trusted again, or say that it may be woken: POST /api/v1/nodes/pve/clear-quarantine."
+                "seen online it is trusted again, or say that it may be woken: wattshift-actuator clear-quarantine pve "
+                "(POST /api/v1/nodes/pve/clear-quarantine)."
             ),
         ),
         (

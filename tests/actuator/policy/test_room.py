@@ -1,4 +1,4 @@
-"""Whether a node has room: processors and watts."""
+"""Whether a node has room: memory, processors and watts."""
 
 from __future__ import annotations
 
@@ -46,6 +46,37 @@ def test_processors_are_not_given_away_too_often() -> None:
     assert target_refusal(GUEST, node, situation(seen, rails=rules(cpu_overcommit=3.0))) is None
     assert target_refusal(GUEST, node, situation(seen, rails=rules(cpu_overcommit=None))) is None
     assert target_refusal(GUEST, AWAKE, situation(seen, rails=rules(cpu_overcommit=1.0))) is None
+
+
+def test_memory_is_not_promised_too_often() -> None:
+    """Guests that idle use little of what they may: 15 GiB for guests, 14 promised; guest 100's four make it 1.2."""
+    idle = replace(GUEST, vmid=101, node="pve", max_memory_bytes=14 * GIB)
+    stopped = replace(idle, vmid=102, status="stopped")
+    seen = cluster(AWAKE, SOURCE, guests=[GUEST, idle, stopped])
+
+    refusal = target_refusal(GUEST, AWAKE, situation(seen, rails=rules(memory_overcommit=1.1)))
+
+    assert refusal is not None
+    assert refusal.reason is Reason.NO_TARGET_FITS
+    assert (
+        "has 15360 MiB of memory for guests and promises 14336 MiB to those that run; the 4096 MiB" in refusal.message
+    )
+    assert target_refusal(GUEST, AWAKE, situation(seen, rails=rules(memory_overcommit=1.2))) is None
+    assert target_refusal(GUEST, AWAKE, situation(seen, rails=rules(memory_overcommit=None))) is None
+
+
+def test_promises_are_kept_of_those_on_their_way_and_of_the_known_alone() -> None:
+    """A guest that is coming has its memory already; a node that is off promises nothing; unknown refuses nothing."""
+    coming = replace(GUEST, vmid=101, max_memory_bytes=8 * GIB)
+    seen = cluster(AWAKE, SOURCE, guests=[GUEST, coming, replace(GUEST, vmid=102, node="pve", max_memory_bytes=None)])
+    moving = History(live_jobs=(job(order=replace(ORDER, vmid=101), state=JobState.WAKING, target="pve"),))
+    careful = rules(memory_overcommit=0.7, memory_reserve_bytes=0)
+    asleep = cluster(replace(ASLEEP, max_memory_bytes=16 * GIB), guests=[GUEST, replace(coming, node="pve")])
+
+    assert target_refusal(GUEST, AWAKE, situation(seen, rails=careful)) is None
+    assert target_refusal(GUEST, AWAKE, situation(seen, moving, careful)) is not None
+    assert target_refusal(GUEST, asleep.nodes["pve"], situation(asleep, rails=careful)) is None
+    assert target_refusal(replace(GUEST, max_memory_bytes=None), AWAKE, situation(seen, moving, careful)) is None
 
 
 def test_guests_that_do_not_run_or_are_coming_count_as_they_should() -> None:

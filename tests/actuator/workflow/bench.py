@@ -50,6 +50,8 @@ class Figures:
 
     steps: list[tuple[str, float]] = field(default_factory=list)
     wakes: list[tuple[str, str, float]] = field(default_factory=list)
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    arrivals: list[tuple[str, str, float]] = field(default_factory=list)
     moves: list[tuple[float | None, float | None]] = field(default_factory=list)
     transfers: list[int] = field(default_factory=list)
     measures: list[MoveWatts] = field(default_factory=list)
@@ -66,6 +68,14 @@ class Figures:
     def woken(self, node: str, method: str, seconds: float) -> None:
         """Remember a wake."""
         self.wakes.append((node, method, seconds))
+
+    def stage_reached(self, stage: str, seconds: float) -> None:
+        """Remember a stage."""
+        self.stages.append((stage, seconds))
+
+    def arrived(self, source: str, target: str, at: float) -> None:
+        """Remember an arrival."""
+        self.arrivals.append((source, target, at))
 
     def migrated(self, downtime: float | None, duration: float | None) -> None:
         """Remember a move."""
@@ -188,6 +198,7 @@ class Bench:
     def new_runner(self) -> Runner:
         """A runner in threads, by the real clock; stopped at the end."""
         self.leadership.release()
+        began = time.monotonic()
         runner = Runner(
             store=self.store,
             leadership=self.leadership,
@@ -196,6 +207,7 @@ class Bench:
             rules=self.rules,
             timing=self.timing,
             observer=self.figures,
+            clock=lambda: self._now + time.monotonic() - began,
             answers=self.answers,
         )
         self._open.callback(runner.stop)

@@ -25,6 +25,7 @@ TO_PVE3 = replace(ORDER, target_node="pve3")
 
 REPLICATED = awake(with_guest(replicas=("pve",)), third=node())
 ANOTHER_CPU = awake(with_guest(cpu="host"), third=node(cpu_model="AMD EPYC 7302"))
+LESSER_CPU = awake(with_guest(cpu="x86-64-v3"), third=node(cpu_flags="pni ssse3 sse4_1 sse4_2 popcnt aes avx"))
 OUTDATED = awake(with_guest(), third=node(version="9.1.1"))
 WITHOUT_STORAGE = replace(
     awake(with_guest(), third=node()),
@@ -37,10 +38,11 @@ WITHOUT_STORAGE = replace(
     [
         (REPLICATED, Reason.GUEST_REPLICATED_ELSEWHERE, "replicated to pve"),
         (ANOTHER_CPU, Reason.TARGET_CPU_DIFFERS, "pve3 has AMD EPYC 7302, pve2 has Simulated CPU"),
+        (LESSER_CPU, Reason.TARGET_CPU_DIFFERS, "the processor of pve3 lacks what that needs (abm, avx2, bmi1"),
         (OUTDATED, Reason.TARGET_OUTDATED, "9.1.1, older than 9.1.9"),
         (WITHOUT_STORAGE, Reason.NO_TARGET_FITS, "unavailable storages: shared"),
     ],
-    ids=["replicated", "another processor", "outdated", "without its storage"],
+    ids=["replicated", "another processor", "a lesser processor", "outdated", "without its storage"],
 )
 def test_a_target_that_only_a_closer_look_rules_out(tmp_path: Path, plan: Plan, reason: Reason, words: str) -> None:
     """Named, it is refused for what it is, and nothing was asked for; when we choose, the other node is taken."""
@@ -99,7 +101,7 @@ def test_power_chooses_the_target(tmp_path: Path) -> None:
         assert (moved.state, moved.target) == (JobState.SUCCEEDED, "pve")
 
 
-@pytest.mark.parametrize(("version", "sent"), [("7.2", None), ("8.2.5", None), ("9.1", "1")])
+@pytest.mark.parametrize(("version", "sent"), [("7.4", None), ("8.2.5", None), ("9.1", "1")])
 def test_only_what_the_version_knows_is_sent(tmp_path: Path, version: str, sent: str | None) -> None:
     """The same move on each release; connection tracking goes along only where the parameter is no error."""
     plan = replace(awake(with_guest()), version=version)  # type: ignore[arg-type]  # a PveVersion

@@ -10,7 +10,7 @@ import pytest
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from deploy.lab.plan import GuestPlan
-from tests.actuator.workflow.bench import ORDER, RULES, Bench
+from tests.actuator.workflow.bench import ORDER, PATIENCE, RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def container(**changes: object) -> Plan:
     return awake(with_guest(kind="lxc", disks={"rootfs": "shared:subvol-100-disk-0,size=8G"}, **changes))
 
 
-@pytest.mark.parametrize("version", ["7.2", "8.2.5", "9.1"])
+@pytest.mark.parametrize("version", ["7.4", "8.2.5", "9.1"])
 def test_a_container_moves_by_a_restart(tmp_path: Path, version: str) -> None:
     """On every release, with or without preconditions for containers; its downtime is that of the whole move."""
     with Bench(tmp_path, replace(container(), version=version), rules=ALLOWED) as bench:  # type: ignore[arg-type]
@@ -93,3 +93,31 @@ def test_the_lock_of_a_container_is_waited_for(tmp_path: Path) -> None:
         bench.lab.set_lock(100, None)
 
         assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
+def test_a_lock_that_only_the_task_meets(tmp_path: Path) -> None:
+    """For a container the call looks at no lock: a backup that began since the last look is waited out all the same."""
+    with Bench(tmp_path, container(), rules=ALLOWED) as bench:
+        job_id = bench.order()
+        bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+        bench.lab.set_lock(100, "backup")
+        bench.run(job_id, lambda job: "locked (backup)" in job.message)
+        bench.lab.set_lock(100, None)
+
+        assert bench.run(job_id).state is JobState.SUCCEEDED
+        assert any("got locked meanwhile (CT is locked (backup))" in message for message in bench.messages(job_id))
+
+
+def test_a_copy_that_goes_on_is_followed(tmp_path: Path) -> None:
+    """The copy of a container's volumes tells no total: that its log grows is progress enough for patience."""
+    disks = {f"mp{number}": f"local:subvol-100-disk-{number},mp=/m{number},size=4G" for number in range(4)}
+    plan = awake(with_guest(kind="lxc", disks={"rootfs": "shared:subvol-100-disk-9,size=8G", **disks}))
+    rules, timing = replace(ALLOWED, local_disks_max_bytes=64 * 1024**3), replace(PATIENCE, migration_timeout_seconds=8)
+    with Bench(tmp_path, plan, rules=rules, timing=timing) as bench:
+        job = bench.run(bench.order())
+
+        assert job.state is JobState.SUCCEEDED, job.message
+        outcome = job.checkpoint.outcome
+        assert outcome is not None
+        assert outcome.duration_seconds is not None
+        assert outcome.duration_seconds > 2 * timing.migration_timeout_seconds

@@ -12,7 +12,7 @@ from actuator.policy.reasons import Reason
 from deploy.lab.faults import Answer, Drop
 from deploy.lab.plan import MigrationTimes
 from deploy.lab.plans import two_nodes
-from tests.actuator.workflow.bench import RULES, Bench
+from tests.actuator.workflow.bench import PATIENCE, RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
@@ -66,6 +66,39 @@ def test_a_request_that_ha_drops_silently(bench: Bench) -> None:
     assert "ha-manager status" in job.message
     assert "Guest 100 is on pve2" in job.message
     assert bench.migrations == []
+
+
+NO_TASKS = Answer("GET", "/nodes/*/tasks", times=None, status=200, reason="OK", body='{"data":[],"total":0}')
+
+
+def test_ha_that_is_at_it_is_given_the_time_of_a_migration(bench: Bench) -> None:
+    """It says that the service migrates, and its task is not listed yet: that is more than a request it forgot."""
+    bench.lab.spoil_next_migration("stalls")
+    job_id = bench.order()
+    bench.run(job_id, lambda job: job.message == "HA has queued the migration.")
+    hidden = bench.lab.faults.add(replace(NO_TASKS))
+    for _ in range(100):
+        bench.pass_time(bench.tick(job_id).after)
+    assert bench.job(job_id).state is JobState.MIGRATING
+    hidden.times = 0
+    bench.tick(job_id)
+
+    assert [bench.job(job_id).checkpoint.upid] == bench.migrations
+
+
+def test_ha_that_is_at_it_for_too_long(tmp_path: Path) -> None:
+    """After that time nothing is proven, and the service's state is told."""
+    timing = replace(PATIENCE, migration_timeout_seconds=60)
+    with Bench(tmp_path, awake(with_guest(ha=True)), timing=timing) as bench:
+        bench.lab.spoil_next_migration("stalls")
+        job_id = bench.order()
+        bench.run(job_id, lambda job: job.message == "HA has queued the migration.")
+        bench.lab.faults.add(replace(NO_TASKS))
+
+        job = bench.run(job_id)
+
+        assert job.failure is Failure.NOT_PROVEN
+        assert "its service vm:100 is to migrate" in job.message
 
 
 def test_the_childs_failure_is_the_jobs(bench: Bench) -> None:
@@ -125,15 +158,31 @@ def test_rebalancing_is_named(tmp_path: Path, *, allowed: bool) -> None:
         assert any("HA rebalances by itself" in message for message in bench.messages(job.id))
 
 
+@pytest.mark.parametrize(("balanced", "reason"), [(False, Reason.ACCEPTED), (True, Reason.HA_REBALANCING)])
+def test_a_guest_that_rebalancing_leaves_alone_may_move(tmp_path: Path, reason: Reason, *, balanced: bool) -> None:
+    """One HA resource can be kept out of it: its move is not undone, and the decision says so."""
+    plan = replace(awake(with_guest(ha=True, auto_rebalance=balanced)), crs={"ha-auto-rebalance": 1})
+    with Bench(tmp_path, plan) as bench:
+        job = bench.run(bench.order())
+
+        assert job.reason is reason
+        told = "ha-manager set vm:100 --auto-rebalance 0" if balanced else "but leaves vm:100 where it is"
+        assert any(told in message for message in bench.messages(job.id))
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [({"apart_from": (101,)}, "apart from vm:101 on pve"), ({"together_with": (101,)}, "would move vm:101 along")],
-    ids=["kept apart", "kept together"],
+    [
+        ({"apart_from": (101,)}, "apart from vm:101 on pve"),
+        ({"together_with": (101,)}, "would move vm:101 along"),
+        ({"bound_to": ("pve2",)}, "does not let guest 100 stay on pve"),
+    ],
+    ids=["kept apart", "kept together", "bound to a node"],
 )
 def test_affinity_is_named(tmp_path: Path, rule: dict[str, object], words: str) -> None:
     """HA takes the request and drops it, or moves more than it was asked to: neither is asked for."""
     plan = awake(with_guest(ha=True, **rule))
-    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=())
+    other = replace(plan.guests[0], vmid=101, node="pve", tags=(), apart_from=(), together_with=(), bound_to=())
     with Bench(tmp_path, replace(plan, guests=(*plan.guests, other))) as bench:
         job = bench.run(bench.order())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from actuator.policy.jobs import JobState, Outcome
 from actuator.policy.reasons import Reason
 from tests.actuator.workflow.bench import WAKE
@@ -40,6 +42,18 @@ def test_its_cost_is_known_and_reported(bench: Bench) -> None:
     assert bench.figures.decisions == [Reason.ACCEPTED]
 
 
+def test_each_stage_of_the_wake_and_the_arrival_are_told_once(bench: Bench) -> None:
+    """Every stage by its seconds since the first request, in order; and from where to where a guest came, and when."""
+    job = bench.run(bench.order())
+
+    asked_at = job.checkpoint.asked_at or 0.0
+    assert [seconds for _, seconds in bench.figures.stages] == pytest.approx(
+        [at - asked_at for at in job.checkpoint.stages.values()], abs=0.001
+    )
+    assert [stage for stage, _ in bench.figures.stages] == ["answers", "member", "quorate", "api", "storage"]
+    assert bench.figures.arrivals == [("pve2", "pve", job.finished_at)]
+
+
 def test_its_history_tells_the_way(bench: Bench) -> None:
     """Whoever follows the events sees the wake, the stages, the request, its progress and the proof."""
     job = bench.run(bench.order())
@@ -68,6 +82,7 @@ def test_an_awake_target_is_not_woken(bench: Bench) -> None:
     assert job.state is JobState.SUCCEEDED
     assert bench.lab.packets == 0
     assert bench.figures.wakes == []
+    assert bench.figures.stages == []
 
 
 def test_an_order_to_wake_ends_when_the_node_is_ready(bench: Bench) -> None:
@@ -79,6 +94,7 @@ def test_an_order_to_wake_ends_when_the_node_is_ready(bench: Bench) -> None:
     assert bench.sent("POST", "/migrate") == []
     assert bench.lab.quorate
     assert bench.figures.moves == []
+    assert bench.figures.arrivals == []
 
 
 def test_only_what_is_missing_is_done_next_time(bench: Bench) -> None:

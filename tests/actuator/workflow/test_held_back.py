@@ -13,6 +13,7 @@ from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Mode
 from deploy.lab.faults import Drop, Hang
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.workflow.bench import RULES, WAKE, Bench
 from tests.actuator.workflow.test_ticking import move, pairs
 
@@ -80,7 +81,7 @@ def test_who_lost_the_lead_lifts_no_quarantine(tmp_path: Path) -> None:
         bench.pass_time(120)
         job_id = bench.order()
         bench.run(job_id, JobState.PREFLIGHT)
-        bench.store.quarantine("pve", "never woke", bench.now)
+        quarantine(bench.store, "pve", "never woke", bench.now)
 
         def take_over() -> None:
             bench.store.next_epoch()

@@ -43,6 +43,23 @@ def test_a_woken_target_is_not_pushed_over_its_threshold(tmp_path: Path) -> None
         assert bench.sent("POST", "/migrate") == []
 
 
+def test_the_power_of_a_start_is_waited_out(tmp_path: Path) -> None:
+    """A boot draws much, and the mean tells of it for a minute more: that is no reason to refuse the move for good."""
+    thresholds, guest = {"pve2": 70.0, "pve": 60.0}, {100: 40.0}
+    booting, settled = (Power({"pve2": 80.0, "pve": watts}, thresholds, guest) for watts in (55.0, 10.0))
+    with Bench(tmp_path) as bench:
+        calm_at = bench.now + 60
+        bench.ticker = bench.new_ticker(power=lambda: settled if bench.now >= calm_at else booting)
+        job_id = bench.order()
+        bench.run(job_id, lambda job: "to settle" in job.message)
+
+        job = bench.run(job_id)
+
+        assert job.state is JobState.SUCCEEDED, job.message
+        assert bench.now >= calm_at
+        assert sum("to settle" in message for message in bench.messages(job_id)) == 1
+
+
 def test_a_pause_holds_back_a_request_that_has_to_be_repeated(bench: Bench) -> None:
     """The kill switch counts until Proxmox has taken the request, and not only until the first attempt."""
     job_id = bench.order()

@@ -12,7 +12,7 @@ from actuator.errors import LeadershipLost
 from actuator.policy.jobs import JobState
 from actuator.policy.reasons import Reason
 from deploy.lab.faults import Answer, Hang
-from deploy.lab.plan import TokenPlan
+from deploy.lab.plan import StoragePlan, TokenPlan
 from tests.actuator.workflow.bench import RULES, Bench
 from tests.actuator.workflow.plans import awake, with_guest
 
@@ -24,7 +24,7 @@ ALLOWED = replace(RULES, local_disks_max_bytes=8 * GIB)
 SMALL = {"scsi0": "local:100/vm-100-disk-0.raw,size=4G", "scsi1": "shared:vm-100-disk-1,size=500G"}
 
 
-@pytest.mark.parametrize("version", ["7.2", "9.1"])
+@pytest.mark.parametrize("version", ["7.4", "9.1"])
 def test_what_is_within_the_cap_is_copied(tmp_path: Path, version: str) -> None:
     """The disk goes along because it was allowed to; its progress is told before that of the memory."""
     plan = replace(awake(with_guest(disks=SMALL)), version=version)  # type: ignore[arg-type]  # a PveVersion
@@ -52,6 +52,40 @@ def test_what_is_not_is_left(tmp_path: Path, disk: str, words: str, *, ha: bool)
 
         assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_HAS_LOCAL_DISKS)
         assert words in job.message
+        assert bench.sent("POST", "/migrate") == []
+
+
+@pytest.mark.parametrize("kind", ["qemu", "lxc"])
+@pytest.mark.parametrize(
+    ("options", "replicated", "goes"),
+    [("", True, True), ("", False, False), (",replicate=0", True, False)],
+    ids=["has a copy", "never got one", "not of this disk"],
+)
+def test_what_the_target_has_a_copy_of_is_not_counted(
+    tmp_path: Path, kind: str, options: str, *, replicated: bool, goes: bool
+) -> None:
+    """Only what changed since goes over: the cap is for what is copied whole."""
+    disks = {"rootfs" if kind == "lxc" else "scsi0": f"local:vm-100-disk-0,size=100G{options}"}
+    plan = awake(with_guest(disks=disks, kind=kind, replicas=("pve",), replicated=replicated))
+    with Bench(tmp_path, plan, rules=replace(ALLOWED, restart_containers=True)) as bench:
+        job = bench.run(bench.order())
+
+        assert job.state is (JobState.SUCCEEDED if goes else JobState.SKIPPED), job.message
+        assert goes or job.reason is Reason.GUEST_HAS_LOCAL_DISKS
+
+
+@pytest.mark.parametrize("kind", ["qemu", "lxc"])
+def test_a_target_without_the_space_is_told_before_anything_is_copied(tmp_path: Path, kind: str) -> None:
+    """A copy that runs out of space does so after hours: what is left and what it would take are told first."""
+    disks = {"rootfs" if kind == "lxc" else "scsi0": "big:vm-100-disk-0,size=4G"}
+    full = StoragePlan("big", "lvmthin", shared=False, total_bytes=500 * GIB, used_bytes=497 * GIB)
+    plan = awake(with_guest(disks=disks, kind=kind))
+    rules = replace(ALLOWED, restart_containers=True)
+    with Bench(tmp_path, replace(plan, storages=(full,)), rules=rules) as bench:
+        job = bench.run(bench.order())
+
+        assert (job.state, job.reason) == (JobState.SKIPPED, Reason.TARGET_STORAGE_FULL)
+        assert "Storage big of node pve has 3.0 GiB left" in job.message
         assert bench.sent("POST", "/migrate") == []
 
 

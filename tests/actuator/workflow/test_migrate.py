@@ -13,10 +13,10 @@ from actuator.policy.jobs import Failure, JobState, Progress
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
 from deploy.lab.faults import Answer, Drop, Hang
-from deploy.lab.plan import NodePlan, TokenPlan
+from deploy.lab.plan import MigrationTimes, NodePlan, TokenPlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import RULES, Bench
-from tests.actuator.workflow.plans import with_guest
+from tests.actuator.workflow.plans import awake, with_guest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,6 +120,29 @@ def test_a_request_that_comes_too_late_for_its_own_success(bench: Bench) -> None
 
     assert bench.job(job_id).state is JobState.VERIFYING
     assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
+def test_a_request_that_is_carried_out_late_after_all(tmp_path: Path) -> None:
+    """The second of two requests stumbles over the first, which became a task meanwhile: that one is followed."""
+    plan = awake(two_nodes(migration=MigrationTimes(bytes_per_second=GIB // 8)))
+    with Bench(tmp_path, plan) as bench:
+        job_id = bench.order()
+        ready = bench.run(job_id, lambda job: job.checkpoint.known_upids is not None)
+        hang = bench.lab.faults.add(Hang("POST", "/nodes/*/migrate"))
+        ticking = threading.Thread(target=bench.ticker.tick, args=(ready, bench.epoch))
+        ticking.start()
+        assert hang.arrived.wait(30)
+        first = bench.open_proxmox().migrate("pve2", 100, "pve", online=True)
+        hang.release()
+        ticking.join(30)
+        assert bench.job(job_id).checkpoint.upid != first
+
+        job = bench.run(job_id)
+
+        assert (job.state, job.checkpoint.upid) == (JobState.SUCCEEDED, first)
+        assert any("as the migration has begun already; it is followed" in told for told in bench.messages(job_id))
+        assert bench.lab.tasks[1].exitstatus is not None
+        assert "got timeout" in bench.lab.tasks[1].exitstatus
 
 
 def test_somebody_elses_migration_is_waited_out(bench: Bench) -> None:
@@ -293,17 +316,19 @@ def test_a_target_that_does_not_take_migrations_yet(bench: Bench) -> None:
     assert sum("does not take migrations yet" in message for message in bench.messages(job.id)) == 2
 
 
-def test_it_is_tried_so_often_and_no_more(bench: Bench) -> None:
-    """A target that never takes a migration ends the job with Proxmox's cause and the guest where it was."""
-    for _ in range(10):
-        bench.lab.spoil_next_migration("abort")
+def test_it_is_tried_so_often_and_no_more(tmp_path: Path) -> None:
+    """A target that has long been up, and never takes a migration, ends the job with Proxmox's cause."""
+    with Bench(tmp_path, awake(two_nodes())) as bench:
+        bench.pass_time(1000)
+        for _ in range(10):
+            bench.lab.spoil_next_migration("abort")
 
-    job = bench.run(bench.order())
+        job = bench.run(bench.order())
 
-    assert job.failure is Failure.MIGRATION_FAILED
-    assert "Can't connect to destination address using public key" in job.message
-    assert "Guest 100 stayed on pve2 (running)." in job.message
-    assert len(bench.migrations) == 5
+        assert job.failure is Failure.MIGRATION_FAILED
+        assert "Can't connect to destination address using public key" in job.message
+        assert "Guest 100 stayed on pve2 (running)." in job.message
+        assert len(bench.migrations) == 5
 
 
 def test_problems_with_the_guest_still_there(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +11,11 @@ from structlog.testing import capture_logs
 
 from actuator.adapters.node_records import WakeTest
 from actuator.errors import LeadershipLost, ProxmoxUnreachable
+from actuator.policy.audit import AuditEvent
 from actuator.workflow.node_watch import NodeWatch
 from deploy.lab.faults import Answer, Hang
 from deploy.lab.plans import ORIGINAL_MAC
+from tests.actuator.adapters.stores import quarantine
 
 if TYPE_CHECKING:
     from tests.actuator.workflow.bench import Bench
@@ -69,13 +72,15 @@ def test_they_are_read_after_our_start_now_and_then_and_after_a_wake(bench: Benc
 def test_a_node_that_is_seen_online_leaves_its_quarantine(bench: Bench) -> None:
     """Without any job that asks for it, and the log says so; the sleeper stays in it."""
     for node in ("pve", "pve2"):
-        bench.store.quarantine(node, "did not join", 0)
+        quarantine(bench.store, node, "did not join", 0)
 
     with capture_logs() as logs:
         watch(bench).look()
 
     assert set(bench.store.history(0).quarantined) == {"pve"}
     assert [entry["node"] for entry in logs if entry["event"] == "node.quarantine_cleared"] == ["pve2"]
+    [line] = [each for each in bench.store.audit(0, inf) if each.event is AuditEvent.QUARANTINE_CLEARED]
+    assert (line.node, line.requested_by) == ("pve2", "the actuator")
 
 
 def test_one_node_that_tells_nothing_does_not_spoil_the_look(bench: Bench) -> None:

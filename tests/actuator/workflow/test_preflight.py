@@ -13,7 +13,7 @@ from actuator.policy.rules import Mode
 from deploy.lab.faults import Answer
 from deploy.lab.plan import TokenPlan
 from deploy.lab.plans import two_nodes
-from tests.actuator.workflow.bench import ORDER, RULES, Bench
+from tests.actuator.workflow.bench import ORDER, RULES, WAKE, Bench
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,14 +29,21 @@ def test_what_was_decided_is_written_down(bench: Bench) -> None:
     assert bench.lab.packets == 0
 
 
-@pytest.mark.parametrize(("order", "mode"), [(replace(ORDER, dry_run=True), Mode.ACT), (ORDER, Mode.OBSERVE)])
-def test_observing_does_nothing(tmp_path: Path, order: Order, mode: Mode) -> None:
+@pytest.mark.parametrize(
+    ("order", "mode", "says"),
+    [
+        (replace(ORDER, dry_run=True), Mode.ACT, "moves from pve2 to pve"),
+        (ORDER, Mode.OBSERVE, "moves from pve2 to pve"),
+        (replace(WAKE, dry_run=True), Mode.ACT, "node pve is off and is woken"),
+    ],
+)
+def test_observing_does_nothing(tmp_path: Path, order: Order, mode: Mode, says: str) -> None:
     """A dry run, and the mode that only observes, say what would be done and touch nothing."""
     with Bench(tmp_path, rules=replace(RULES, mode=mode)) as bench:
         job = bench.run(bench.order(order))
 
         assert (job.state, job.reason) == (JobState.SKIPPED, Reason.OBSERVE_ONLY)
-        assert "moves from pve2 to pve" in job.message
+        assert says in job.message
         assert bench.lab.packets == 0
         assert [request for request in bench.lab.requests if request.method != "GET"] == []
         assert bench.figures.decisions == [Reason.OBSERVE_ONLY]

@@ -10,7 +10,7 @@ import pytest
 from actuator.errors import ProxmoxDenied
 from actuator.policy.jobs import Failure, Job, JobState
 from actuator.policy.reasons import Reason
-from deploy.lab.plans import ACTUATOR_TOKEN, two_nodes
+from deploy.lab.plans import ACTUATOR_TOKEN, DEFAULT_ACL, two_nodes
 from deploy.lab.pve import schema
 from tests.actuator.workflow.bench import Bench
 
@@ -30,9 +30,10 @@ def lacking(privilege: str, path: str) -> Plan:
     return replace(two_nodes(), tokens=(replace(ACTUATOR_TOKEN, acl=acl),))
 
 
-def test_the_granted_privileges_are_enough(tmp_path: Path) -> None:
+@pytest.mark.parametrize("acl", [ACTUATOR_TOKEN.acl, DEFAULT_ACL], ids=["to wake through Proxmox", "default"])
+def test_the_granted_privileges_are_enough(tmp_path: Path, acl: dict[str, frozenset[str]]) -> None:
     """With exactly them the node is woken and the guest moved; what the published schema checks is among them."""
-    with Bench(tmp_path) as bench:
+    with Bench(tmp_path, replace(two_nodes(), tokens=(replace(ACTUATOR_TOKEN, acl=acl),))) as bench:
         job = bench.run(bench.order())
 
         assert job.state is JobState.SUCCEEDED
@@ -44,7 +45,7 @@ def test_the_granted_privileges_are_enough(tmp_path: Path) -> None:
     checked = {
         privilege for method in called if "check" in method.permissions for privilege in method.permissions["check"][2]
     }
-    assert {"Sys.Audit", "VM.Migrate"} <= checked <= frozenset().union(*ACTUATOR_TOKEN.acl.values())
+    assert {"Sys.Audit", "VM.Migrate"} <= checked <= frozenset().union(*acl.values())
 
 
 @pytest.mark.parametrize(

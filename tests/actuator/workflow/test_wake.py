@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from actuator.adapters.waking import Chain, MagicPacket, WakeTarget
+from actuator.errors import StoreUnavailable
 from actuator.policy.jobs import Failure, JobState
 from actuator.policy.reasons import Reason
 from actuator.workflow.timing import Timing
@@ -163,3 +168,23 @@ def test_a_restart_does_not_forget_the_packets(bench: Bench) -> None:
     assert job.checkpoint.last_packet_at == began.last_packet_at + 20
     assert job.checkpoint.step_started_at == began.step_started_at
     assert replace(job.checkpoint, packets_sent=3, last_packet_at=began.last_packet_at) == began
+
+
+def test_a_disk_that_takes_nothing_sends_no_storm_of_packets(bench: Bench) -> None:
+    """Asked to wake, which cannot be written down: the pause until the next request holds, and nothing is forgotten."""
+    deaf(bench)
+    job_id = bench.order()
+    bench.run(job_id, JobState.WAKING)
+    began = bench.now
+    with closing(sqlite3.connect(str(bench.store.database.engine.url.database))) as disk:
+        disk.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT json('no space'); END")
+        for _ in range(30):
+            with pytest.raises(StoreUnavailable):
+                bench.tick(job_id)
+            bench.pass_time(1)
+        assert bench.lab.packets == 6, "two rounds in thirty seconds, twenty apart"
+        disk.execute("DROP TRIGGER full")
+    bench.tick(job_id)
+
+    checkpoint = bench.job(job_id).checkpoint
+    assert (checkpoint.packets_sent, checkpoint.asked_at, checkpoint.last_packet_at) == (6, began, began + 20)

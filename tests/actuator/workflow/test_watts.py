@@ -9,9 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from actuator.errors import LeadershipLost, StoreUnavailable
-from actuator.policy.jobs import JobState, MoveWatts
+from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.power import Power
 from actuator.workflow.follow_up import FollowUp
+from actuator.workflow.result import StepResult
+from actuator.workflow.watts import with_watts
 from tests.actuator.workflow.bench import ORDER
 
 if TYPE_CHECKING:
@@ -155,6 +157,48 @@ def test_one_that_does_not_lead_writes_nothing(bench: Bench) -> None:
         follow_up(bench, meter).round()
     assert bench.job(job.id) == job
     assert bench.figures.measures == []
+
+
+def test_a_look_that_nobody_took_in_time_is_given_up(bench: Bench) -> None:
+    """After an outage of hours nothing is due for ever: the job says so, and no figure of today stands for that day."""
+    meter = Meter()
+    job = moved(bench, meter)
+    bench.grow_older(3 * 3600)
+    follow_up(bench, meter).round()
+    done = bench.job(job.id)
+
+    assert done.checkpoint.watts == MoveWatts(84.5, 20.0)
+    assert bench.messages(job.id)[-1] == (
+        "What its nodes draw was not looked at within 2 hours after the move, since no actuator led then: what the "
+        "move saved is not known."
+    )
+    assert bench.figures.measures == []
+    follow_up(bench, meter).round()
+    assert bench.job(job.id) == done
+
+
+def test_moves_right_behind_each_other_do_not_blur(bench: Bench) -> None:
+    """A move's first figures are a mean over a minute, so they are left out while it still tells of the move before.
+
+    What is on the job is then absent, and a node that had no part in that move is shown all the same.
+    """
+    meter = Meter()
+    moved(bench, meter)
+
+    def next_ones() -> MoveWatts | None:
+        means = bench.means(power=meter.power)
+        checkpoint = replace(Checkpoint(), known_upids=())
+        before = bench.job(bench.order(replace(ORDER, node="pve", target_node="pve3"), source="pve", target="pve3"))
+        asks = replace(before, state=JobState.MIGRATING, checkpoint=checkpoint)
+        watts = with_watts(before, StepResult(asks), means, bench.now).job.checkpoint.watts
+        bench.store.request_cancel(before.id, "x", bench.now)
+        bench.tick(before.id)
+        return watts
+
+    meter.watts["pve3"] = 12.0
+    assert next_ones() == MoveWatts(None, 12.0)
+    bench.grow_older(76)
+    assert next_ones() == MoveWatts(61.5, 12.0)
 
 
 def test_the_thread_goes_on_after_a_database_that_fails(bench: Bench) -> None:

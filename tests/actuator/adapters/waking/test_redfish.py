@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from actuator.adapters.waking import Asked, Cause, Name, NotAsked, Redfish, RedfishAccess
+from deploy.lab.certificates import Authority
 from deploy.lab.cluster import Stage
 from deploy.lab.faults import Answer, Drop, Hang
 from deploy.lab.redfish import RESET, SYSTEM
+from tests.actuator.adapters.test_proxmox import listener
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.lab.world import Lab
 
 SYSTEMS = "/redfish/v1/Systems"
@@ -167,15 +171,27 @@ def test_a_bmc_that_hangs_is_given_up(asleep: Lab) -> None:
     assert failed.cause is Cause.TIMEOUT
 
 
-def test_a_bmc_that_drips_is_given_up(lab: Lab) -> None:
-    """The time is for the whole answer, however often something of it comes."""
-    answer(lab, SYSTEMS, " " * 100_000)
-    passing = iter(range(0, 1000, 10))
-    access = RedfishAccess(
-        f"{lab.address('pve')}:{lab.ports.redfish}", lab.plan.bmc_user, lab.plan.bmc_password, verify=str(lab.ca_path)
-    )
-    with pytest.raises(NotAsked, match="did not end its answer in 15 s") as failed:
-        Redfish({"pve": access}, monotonic=lambda: float(next(passing))).wake("pve")
+@pytest.mark.parametrize(
+    "begun", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{"]
+)
+def test_a_bmc_that_drips_is_given_up(tmp_path: Path, begun: bytes) -> None:
+    """The time is for the whole answer, head and body, however often something of it comes."""
+    over = threading.Event()
+    authority = Authority(tmp_path)
+    tls = authority.context("bmc", "127.0.0.1")
+
+    def drip(connection: socket.socket) -> None:
+        with suppress(OSError), tls.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(4096)
+            secure.sendall(begun)
+            while not over.wait(0.05):
+                secure.sendall(b" ")
+
+    with listener(drip) as address:
+        access = RedfishAccess(address, "x", "y", system="1", verify=str(authority.path))
+        with pytest.raises(NotAsked, match=r"did not end its answer in 0\.3 s \(GET /redfish/v1/Systems/1\)") as failed:
+            Redfish({"pve": access}, seconds=0.3).wake("pve")
+        over.set()
 
     assert failed.value.cause is Cause.TIMEOUT
 

@@ -1,0 +1,1 @@
+"""Wattshift's Grafana boards as code. ``python -m grafana`` writes them anew, into ``grafana/dashboards``."""
