@@ -9,6 +9,7 @@ from actuator.errors import ProxmoxUnreachable
 from actuator.policy.audit import AuditEvent
 from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.orders import Action
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.web.visits import Read, Visitor
 
@@ -65,7 +66,7 @@ def test_cancel(world: World, operator: Visitor) -> None:
 def test_wake_and_trust(world: World, operator: Visitor) -> None:
     """A node is woken by a job; one in quarantine is trusted again, and may then be woken."""
     world.rules = replace(world.rules, wakeable=frozenset({"pve"}))
-    world.store.quarantine("pve", "It did not join.", world.now)
+    quarantine(world.store, "pve", "It did not join.", world.now)
 
     assert "pve quarantined" in operator.open().text
     answer = operator.press("/nodes/pve/clear-quarantine")

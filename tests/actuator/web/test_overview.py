@@ -11,6 +11,7 @@ from actuator.policy.jobs import Checkpoint, Failure, JobState, MoveWatts, Progr
 from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Mode
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.api.test_nodes import Wake
 from tests.actuator.web.visits import HOSTILE, Read, Visitor, parts
@@ -64,7 +65,7 @@ def test_names_are_what_their_owners_like(world: World, operator: Visitor) -> No
 def test_without_proxmox(world: World, operator: Visitor) -> None:
     """The error is a sentence; what the database and Prometheus know is shown; the nodes' state is unknown."""
     world.cluster = ProxmoxUnreachable("no connection to Proxmox")
-    world.store.quarantine("pve3", "It did not join.", world.now)
+    quarantine(world.store, "pve3", "It did not join.", world.now)
     page = operator.open()
 
     assert "Proxmox cannot be asked: no connection to Proxmox." in page.text
