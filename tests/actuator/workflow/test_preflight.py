@@ -59,6 +59,18 @@ def test_a_guest_locked_already_is_not_waited_for_with_a_node(bench: Bench) -> N
     assert bench.lab.packets == 0
 
 
+def test_a_lock_of_the_only_candidate_is_waited_for(bench: Bench) -> None:
+    """Whether it was named or would be chosen: a backup that ends in time lets the guest move."""
+    bench.lab.set_lock(100, "backup")
+    job_id = bench.order(replace(ORDER, vmid=None))
+
+    waiting = bench.run(job_id, lambda job: "locked by Proxmox (backup)" in job.message)
+    assert (waiting.state, waiting.vmid, bench.lab.packets) == (JobState.PREFLIGHT, None, 0)
+
+    bench.lab.set_lock(100, None)
+    assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
 def test_a_token_without_audit_names_the_privilege(tmp_path: Path) -> None:
     """A 403 fails the job at once, with the privilege, the path, and no secret."""
     token = TokenPlan("low@pve", "few", "77777777-0000-0000-0000-000000000000", {"/vms": frozenset({"VM.Audit"})})
