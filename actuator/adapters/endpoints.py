@@ -15,18 +15,19 @@ import structlog
 from actuator.adapters.connection import Connection
 from actuator.errors import (
     GuestLocked,
+    Permanent,
     ProxmoxAmbiguous,
     ProxmoxDenied,
     ProxmoxNotReady,
     ProxmoxRefused,
     ProxmoxUnreachable,
+    Temporary,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actuator.adapters.proxmox_access import ProxmoxAccess
-    from actuator.errors import Permanent, Temporary
 
 _log = structlog.get_logger(__name__)
 
@@ -87,7 +88,8 @@ class Endpoints:
 
         Args:
             path: The parts of the API path.
-            not_by: A part of the reason by which the wrong node refuses: another endpoint is asked then.
+            not_by: Given for a request that may as well be carried out twice, and that one node cannot: a part of the
+                reason by which that one refuses. Whatever an endpoint says then, the next one is asked.
             parameters: Of the form.
 
         Raises:
@@ -95,20 +97,24 @@ class Endpoints:
             Permanent: As `error_of` tells.
         """
         failure: Temporary | Permanent | None = None
+        word: Temporary | Permanent | None = None
         for index, connection in self._in_order():
             try:
                 answer = connection.post(path, parameters, self._access.call_timeout)
             except ProxmoxUnreachable as error:
                 failure = failure or error
                 continue
-            except ProxmoxRefused as error:
-                if not_by is None or not_by not in error.reason:
+            except (Temporary, Permanent) as error:
+                if not_by is None:
                     raise
-                failure = error
+                if isinstance(error, ProxmoxRefused) and not_by in error.reason:
+                    failure = error
+                else:
+                    word = word or error  # of who could have done it
                 continue
             self._prefer(index)
             return answer
-        raise failure or ProxmoxUnreachable("no endpoint")
+        raise word or failure or ProxmoxUnreachable("no endpoint")
 
     def close(self) -> None:
         """Close the connections of every thread."""

@@ -55,6 +55,18 @@ def guest_config_of(config: object) -> GuestConfig:
     )
 
 
+def guest_state_of(status: object) -> str:
+    """From ``GET /nodes/{node}/qemu/{vmid}/status/current``, or its twin for containers: ``running``, ``paused`` ...
+
+    QEMU's own word (``qmpstatus``) where there is one: ``status`` only says whether its process runs.
+
+    Raises:
+        UnexpectedShape: The answer has another shape.
+    """
+    told = fields.entry(status)
+    return fields.text(told, "qmpstatus" if told.get("qmpstatus") else "status")
+
+
 def _bound_by(told: Mapping[str, Any]) -> Iterator[str]:
     """What of the node itself a container uses: devices, paths, raw keys of LXC; Proxmox looks at paths alone."""
     for key in sorted(told):

@@ -78,6 +78,11 @@ class Proxmox:
         answer = self._endpoints.get("nodes", node, kind, str(vmid), "config", slow=True)
         return _shaped("a guest's configuration", lambda: guest_shapes.guest_config_of(answer))
 
+    def guest_state(self, node: str, vmid: int, kind: str = "qemu") -> str:
+        """What a guest does, as its own node says (``GET /nodes/{node}/{kind}/{vmid}/status/current``)."""
+        answer = self._endpoints.get("nodes", node, kind, str(vmid), "status", "current", slow=True)
+        return _shaped("a guest's status", lambda: guest_shapes.guest_state_of(answer))
+
     def disk_storages(self, node: str, vmid: int, kind: str = "qemu") -> frozenset[str]:
         """The storages on which a guest's disks lie, from its configuration."""
         return self.guest_config(node, vmid, kind).storages

@@ -94,6 +94,7 @@ def at_preflight(  # noqa: PLR0913 - all that is known, none of it belonging tog
     now: float,
     power: Power | None = None,
     findings: Mapping[tuple[int, str | None], Refusal] | None = None,
+    arrived: Mapping[int, float] | None = None,
 ) -> Decision:
     """Decide once the cluster was looked at: which guest, from where, to where, and whether all of it may be.
 
@@ -108,8 +109,9 @@ def at_preflight(  # noqa: PLR0913 - all that is known, none of it belonging tog
         now: Unix seconds.
         power: One look at it; None when nothing tells.
         findings: What closer looks found in the way so far; see `Situation`.
+        arrived: Guests that have just been moved; see `Situation`.
     """
-    situation = Situation(cluster, history, rules, power or Power(), findings or {})
+    situation = Situation(cluster, history, rules, power or Power(), findings or {}, arrived or {})
     refusal = _outside_the_rules(order, rules) or _outside_the_cluster(order, cluster)
     if order.action is Action.WAKE:
         return _woken(order, refusal, cluster, history, rules)

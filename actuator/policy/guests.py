@@ -33,11 +33,7 @@ def movable(order: Order, situation: Situation, *, now: float) -> list[Guest] | 
         return guest if isinstance(guest, Refusal) else limits.resting(guest.vmid, history, rules, now) or [guest]
     tagged = placement.candidates(str(order.node), cluster, rules, situation.power)
     if not tagged:
-        return Refusal(
-            Reason.NO_CANDIDATE_GUEST,
-            f"No guest on {order.node} can be chosen: none that runs and is not locked carries the tag "
-            f"'{rules.allowed_tag}'; tag those that may move.",
-        )
+        return _no_candidate(order, situation)
     busy = {job.vmid: job for job in history.live_jobs if job.vmid is not None and not job.order.dry_run}
     refusals = [
         limits.guest_in_flight(guest.vmid, busy[guest.vmid])
@@ -47,6 +43,19 @@ def movable(order: Order, situation: Situation, *, now: float) -> list[Guest] | 
     ]
     rested = [guest for guest, refusal in zip(tagged, refusals, strict=True) if refusal is None]
     return rested or next(refusal for refusal in refusals if refusal is not None)
+
+
+def _no_candidate(order: Order, situation: Situation) -> Refusal:
+    """None can be chosen: not now, as a lock ends by itself, or not at all."""
+    rules = situation.rules
+    held = placement.candidates(str(order.node), situation.cluster, rules, situation.power, locked=True)
+    if held:
+        return _locked(held[0], str(held[0].lock))
+    return Refusal(
+        Reason.NO_CANDIDATE_GUEST,
+        f"No guest on {order.node} can be chosen: none that runs carries the tag '{rules.allowed_tag}'; tag those that "
+        f"may move.",
+    )
 
 
 def unsettled(guest: Guest) -> Refusal | None:

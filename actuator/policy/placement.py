@@ -23,11 +23,12 @@ _SENTENCES = 5
 """So many causes are told in full when no node fits; a large cluster has a thousand."""
 
 
-def candidates(source: str, cluster: Cluster, rules: Rules, power: Power) -> list[Guest]:
+def candidates(source: str, cluster: Cluster, rules: Rules, power: Power, *, locked: bool = False) -> list[Guest]:
     """The guests on a node that may be chosen, the one first that takes most power along.
 
     That is told by its estimated watts, else by the processors it keeps busy; ties by vmid. They carry the configured
     tag, run, and are neither templates nor locked. Containers, which a move restarts, come last and only if allowed.
+    With ``locked``, those that only a lock keeps from being chosen.
     """
     fit = [
         guest
@@ -38,7 +39,7 @@ def candidates(source: str, cluster: Cluster, rules: Rules, power: Power) -> lis
         and (guest.kind == "qemu" or (guest.container and rules.restart_containers))
         and guest.status == "running"
         and not guest.template
-        and guest.lock is None
+        and (guest.lock is not None) == locked
     ]
 
     def rank(guest: Guest) -> tuple[bool, bool, float, float, int]:

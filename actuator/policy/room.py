@@ -4,6 +4,8 @@ Memory counts twice: what is used now, and what was promised. A guest that idles
 night all of them may want theirs; but ballooning and page sharing are there to promise more than there is, so how much
 more is a setting. Proxmox tells a guest's maximum for all guests at once, its minimum (``balloon``) only one by one.
 
+Figures lag: a guest that has just come to a node has its memory and its watts there before the node's figures show it.
+
 Statistics may be missing (a node that is off has none, a token without Sys.Audit sees none, power is known only with
 Prometheus): an unknown figure never refuses anything.
 """
@@ -16,10 +18,19 @@ from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
 
 if TYPE_CHECKING:
-    from actuator.policy.cluster import Guest, Node
+    from actuator.policy.cluster import Guest, History, Node
     from actuator.policy.situation import Situation
 
 _MIB = 1024 * 1024
+_MEMORY_SECONDS = 20.0  # Proxmox shares statistics every ten
+ARRIVAL_SECONDS = 90.0
+"""Until watts show who came: the minute of the mean, and some scrapes."""
+
+
+def arrivals(history: History, now: float) -> dict[int, float]:
+    """Guests whose move is so short ago that the figures of their node may not show them -> seconds since."""
+    ages = {vmid: now - at for vmid, at in history.last_moved_at.items()}
+    return {vmid: age for vmid, age in ages.items() if 0 <= age < ARRIVAL_SECONDS}
 
 
 def no_room(guest: Guest, node: Node, situation: Situation) -> Refusal | None:
@@ -35,17 +46,20 @@ def no_room(guest: Guest, node: Node, situation: Situation) -> Refusal | None:
 def free_bytes(node: Node, guest: Guest, situation: Situation) -> int | None:
     """A node's memory that is free for a guest, or None when its statistics do not tell.
 
-    A node that is off comes up empty. Guests that are on their way to the node have their memory already.
+    A node that is off comes up empty. Guests that are on their way to the node, or have just come, have their memory
+    already.
     """
     used = node.memory_bytes if node.online else 0
     if node.max_memory_bytes is None or used is None:
         return None
-    coming = sum(other.max_memory_bytes or 0 for other in situation.coming_to(node.name, guest))
-    return node.max_memory_bytes - used - coming
+    coming = situation.not_shown_on(node.name, guest, _MEMORY_SECONDS)
+    return node.max_memory_bytes - used - sum(other.max_memory_bytes or 0 for other in coming)
 
 
 def spare_watts(node: Node, guest: Guest, situation: Situation) -> float | None:
-    """Watts that an online node may draw more before its own threshold, guests on their way counted; None if unknown.
+    """Watts that an online node may draw more before its own threshold, None if unknown.
+
+    Guests that are on their way to it, or have just come, are counted.
 
     What a node that is off would draw is not known.
     """
@@ -53,7 +67,8 @@ def spare_watts(node: Node, guest: Guest, situation: Situation) -> float | None:
     if headroom is None:
         return None
     return headroom - sum(
-        situation.power.guest_watts.get(other.vmid, 0.0) for other in situation.coming_to(node.name, guest)
+        situation.power.guest_watts.get(other.vmid, 0.0)
+        for other in situation.not_shown_on(node.name, guest, ARRIVAL_SECONDS)
     )
 
 

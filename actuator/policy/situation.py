@@ -27,6 +27,7 @@ class Situation:
         rules: What may be done.
         power: One look at it; empty when nothing tells.
         findings: What closer looks found in the way: (guest, target), or (guest, None) whatever the target.
+        arrived: Guest -> seconds since it was moved, of those for which that is so short that figures may not show it.
     """
 
     cluster: Cluster
@@ -34,6 +35,7 @@ class Situation:
     rules: Rules
     power: Power = field(default_factory=Power)
     findings: Mapping[tuple[int, str | None], Refusal] = field(default_factory=dict)
+    arrived: Mapping[int, float] = field(default_factory=dict)
 
     @cached_property
     def processors_given(self) -> Mapping[str, int]:
@@ -66,3 +68,9 @@ class Situation:
     def coming_to(self, node: str, besides: Guest) -> tuple[Guest, ...]:
         """The guests on their way to a node, but for one: its own job does not count against it."""
         return tuple(guest for guest in self.coming.get(node, ()) if guest.vmid != besides.vmid)
+
+    def not_shown_on(self, node: str, besides: Guest, seconds: float) -> tuple[Guest, ...]:
+        """Those, and the guests that came to the node less than so many seconds ago: its figures may be older."""
+        guests = (self.cluster.guests.get(vmid) for vmid, age in self.arrived.items() if age < seconds)
+        arrived = tuple(guest for guest in guests if guest is not None and guest.node == node)
+        return self.coming_to(node, besides) + tuple(guest for guest in arrived if guest.vmid != besides.vmid)

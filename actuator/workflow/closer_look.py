@@ -31,8 +31,11 @@ def early_look(guest: Guest, target: str, cluster: Cluster, means: Means, *, cho
     look = CloserLook()
     try:
         look = _at_ha(guest, look, means)
-        if cluster.quorate and cluster.nodes[target].online and guest.lock is None:
-            look = _at_space(target, _at_move(guest, target, look, means), means)
+        if not cluster.quorate or guest.lock is not None:
+            return look
+        look = _at_source(guest, look, means)
+        if cluster.nodes[target].online:
+            look = _at_space(target, _at_machines(guest, target, look, means), means)
             look = _at_storages(guest, target, look, means) if chosen else look
     except (Temporary, Permanent):
         return look
@@ -46,7 +49,8 @@ def full_look(guest: Guest, target: str, means: Means) -> CloserLook:
         Temporary: Not now: no quorum, a lock, no answer.
         Permanent: Never: a privilege is missing.
     """
-    return _at_space(target, _at_move(guest, target, _at_ha(guest, CloserLook(), means), means), means)
+    look = _at_source(guest, _at_ha(guest, CloserLook(), means), means)
+    return _at_space(target, _at_machines(guest, target, look, means), means)
 
 
 def _at_ha(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
@@ -55,16 +59,21 @@ def _at_ha(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
     return replace(look, ha=means.proxmox.ha_status(), options=means.proxmox.cluster_options())
 
 
-def _at_move(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:
+def _at_source(guest: Guest, look: CloserLook, means: Means) -> CloserLook:
+    """What is told without the target, which may sleep."""
     proxmox = means.proxmox
     look = replace(
         look,
         preconditions=proxmox.preconditions(guest.node, guest.vmid, guest.kind),
         replicas=proxmox.replicas(guest.node, guest.vmid),
     )
+    return _at_volumes(guest, look, means) if guest.container else look
+
+
+def _at_machines(guest: Guest, target: str, look: CloserLook, means: Means) -> CloserLook:
     if guest.container:
-        return _at_volumes(guest, look, means)
-    cpu_type = proxmox.guest_config(guest.node, guest.vmid).cpu_type
+        return look
+    cpu_type = means.proxmox.guest_config(guest.node, guest.vmid).cpu_type
     source = _machine(guest.node, means, cpu=needs_cpu(cpu_type))
     there = _machine(target, means, cpu=needs_cpu(cpu_type) or needs_flags(cpu_type))
     return replace(look, cpu_type=cpu_type, source=source, target=there)

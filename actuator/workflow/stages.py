@@ -66,6 +66,12 @@ def recorded(job: Job, reached: Iterable[Stage], now: float) -> tuple[Job, list[
     return replace(job, checkpoint=replace(job.checkpoint, stages=stages)), news
 
 
+def withdrawn(job: Job, stage: Stage) -> Job:
+    """The job without a stage that turned out not to hold."""
+    stages = {name: at for name, at in job.checkpoint.stages.items() if name != stage.value}
+    return replace(job, checkpoint=replace(job.checkpoint, stages=stages))
+
+
 def seconds(checkpoint: Checkpoint) -> dict[str, float]:
     """How long after the first request to wake each stage was first seen; empty when nobody was asked to wake."""
     asked_at = checkpoint.asked_at

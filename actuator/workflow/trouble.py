@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.errors import Permanent, ProxmoxDenied, ProxmoxNotReady, ProxmoxRefused, Temporary
-from actuator.policy.jobs import Failure
+from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.result import fail, sentence, stay
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def _again(job: Job, error: Temporary | Permanent, timing: Timing, now: float) -
 
 
 def _failure(job: Job, error: Temporary | Permanent) -> Failure:
-    if isinstance(error, Permanent) or (isinstance(error, ProxmoxNotReady) and job.checkpoint.upid is not None):
+    over = job.state is JobState.VERIFYING
+    if over or isinstance(error, Permanent) or (isinstance(error, ProxmoxNotReady) and job.checkpoint.upid is not None):
         return Failure.NOT_PROVEN
     return Failure.PROXMOX_REFUSED if isinstance(error, ProxmoxNotReady) else Failure.PROXMOX_UNREACHABLE
 
@@ -75,4 +76,9 @@ def _whereabouts(job: Job) -> str:
         where = "" if job.guest_node is None else f"; guest {job.vmid} is on {job.guest_node}"
         return f"No migration was asked for{where}."
     task = "" if job.checkpoint.upid is None else f" Its task is {job.checkpoint.upid}."
+    if job.state is JobState.VERIFYING:
+        return (
+            f"Guest {job.vmid} was last seen on {job.guest_node}; its migration is over, and whether it runs there is "
+            f"not proven.{task}"
+        )
     return f"Guest {job.vmid} was last seen on {job.guest_node}; its migration may be running.{task}"

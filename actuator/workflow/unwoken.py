@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from actuator.adapters.waking import by_bmc
 from actuator.workflow.stages import Stage, seconds
 
 if TYPE_CHECKING:
@@ -45,5 +46,10 @@ def _situation(target: str, checkpoint: Checkpoint) -> tuple[str, str]:
         return (
             "its BMC says that it has power, but it does not answer on its network",
             "Look at its console: it may stand in its firmware or its boot loader, or its network is down.",
+        )
+    if by_bmc(checkpoint.wake_method):
+        return (
+            "its BMC took the request to switch it on, and then said that it was off",
+            "Look at the event log of the BMC, and at the power supply.",
         )
     return ("it gives no sign of life", _WAKE_ON_LAN.format(node=target))

@@ -1,4 +1,7 @@
-"""Proving that the guest arrived: its task ended well, and the cluster shows it on the target, running and unlocked."""
+"""Proving that the guest arrived: the cluster shows it on the target, running and unlocked, and the target says so.
+
+What the cluster shows of a guest is what its node told last: for some seconds after the move, that was the source.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,11 @@ def verify(job: Job, means: Means, now: float) -> StepResult:
     """Look until it is proven, for a bounded time, since statistics lag behind."""
     move = move_of(job)
     job, _, guest = look(job, means)
-    doubt = doubt_about(guest, move.target) or _doubt_of_ha(guest, move.target, means)
+    doubt = (
+        doubt_about(guest, move.target)
+        or _doubt_of_target(guest, move.target, means)
+        or _doubt_of_ha(guest, move.target, means)
+    )
     if doubt is None:
         return advance(job, JobState.SUCCEEDED, _told(job, means), **_cost(job))
     patience = means.timing.verify_timeout_seconds
@@ -50,6 +57,14 @@ def doubt_about(guest: Guest | None, target: str) -> str | None:
     if guest.ha_state not in UNMANAGED | {"started"}:
         return f"it is there, but its HA state is {guest.ha_state}"
     return None
+
+
+def _doubt_of_target(guest: Guest | None, target: str, means: Means) -> str | None:
+    """What the target itself says against it: it may have the guest, standing still, or dead since."""
+    if guest is None:
+        return None
+    state = means.proxmox.guest_state(target, guest.vmid, guest.kind)
+    return None if state == "running" else f"it is there, but {state} by the word of {target}"
 
 
 def _doubt_of_ha(guest: Guest | None, target: str, means: Means) -> str | None:

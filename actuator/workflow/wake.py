@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actuator.adapters.node_records import WakeTest
+from actuator.adapters.waking import by_bmc
 from actuator.errors import Permanent
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.means import target_of
 from actuator.workflow.result import advance, fail, sentence, stay
-from actuator.workflow.stages import REACHED, Stage, recorded, seconds
+from actuator.workflow.stages import REACHED, Stage, recorded, seconds, withdrawn
 from actuator.workflow.unwoken import why_not
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ def _asked(job: Job, means: Means, target: str, attempt: Attempt, now: float) ->
             last_packet_at=now,
         ),
     )
-    if any(each.certain for each in attempt.asked):
+    if attempt.was_on or (attempt.certain and not by_bmc(before.wake_method)):
         job, _ = recorded(job, [Stage.POWERED], now)
+    elif attempt.certain:  # which took the request before, and has found the node off again
+        job = withdrawn(job, Stage.POWERED)
     message = _told(target, attempt, means.timing.boot_timeout(target), first=before.asked_at is None)
     return stay(
         job,

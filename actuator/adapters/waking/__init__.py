@@ -3,7 +3,7 @@
 from actuator.adapters.waking.chain import Attempt, Chain, Waker
 from actuator.adapters.waking.ipmi import Ipmi, IpmiAccess
 from actuator.adapters.waking.magic_packet import MagicPacket, WakeTarget
-from actuator.adapters.waking.method import Asked, Cause, Method, Name, NotAsked
+from actuator.adapters.waking.method import Asked, Cause, Method, Name, NotAsked, by_bmc
 from actuator.adapters.waking.peer import PeerPacket
 from actuator.adapters.waking.redfish import Redfish, RedfishAccess
 
@@ -23,4 +23,5 @@ __all__ = [
     "RedfishAccess",
     "WakeTarget",
     "Waker",
+    "by_bmc",
 ]

@@ -41,6 +41,11 @@ class Attempt:
         return sum(each.packets for each in self.asked)
 
     @property
+    def certain(self) -> bool:
+        """Whether a BMC has confirmed it."""
+        return any(each.certain for each in self.asked)
+
+    @property
     def was_on(self) -> bool:
         """Whether a BMC says that the node had power already."""
         return any(each.was_on for each in self.asked)

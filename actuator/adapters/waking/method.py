@@ -16,6 +16,11 @@ class Name(StrEnum):
     MAGIC_PACKET = "magic_packet"  # a magic packet from this machine
 
 
+def by_bmc(method: str | None) -> bool:
+    """Whether a BMC is among the methods of a label such as ``magic_packet+ipmi``."""
+    return not {Name.REDFISH.value, Name.IPMI.value}.isdisjoint((method or "").split("+"))
+
+
 class Cause(StrEnum):
     """Why a method could not ask: closed set, for log, events and tests."""
 

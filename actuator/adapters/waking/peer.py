@@ -26,7 +26,7 @@ class PeerPacket:
         self._proxmox = proxmox
 
     def wake(self, node: str) -> Asked:
-        """Let whichever endpoint answers send one packet.
+        """Let the first endpoint that can send one packet.
 
         Raises:
             NotAsked: None did.

@@ -192,21 +192,28 @@ def test_the_rules_hold_in_preflight_too() -> None:
         replace(GUEST, tags=frozenset()),
         replace(GUEST, status="stopped"),
         replace(GUEST, status="unknown"),
-        replace(GUEST, lock="snapshot"),
         replace(GUEST, template=True),
         replace(GUEST, kind="lxc"),
         replace(GUEST, node="pve"),
     ],
 )
 def test_without_a_guest_to_choose_nothing_moves(guest: Guest) -> None:
-    """Only a tagged, running, unlocked virtual machine on the source can be chosen."""
+    """Only a tagged, running virtual machine on the source can be chosen."""
     decision = decide(ANY_GUEST, cluster(guests=[guest]))
 
     assert decision.reason is Reason.NO_CANDIDATE_GUEST
     assert decision.message == (
-        "No guest on pve2 can be chosen: none that runs and is not locked carries the tag 'wattshift'; tag those that "
-        "may move."
+        "No guest on pve2 can be chosen: none that runs carries the tag 'wattshift'; tag those that may move."
     )
+
+
+def test_a_locked_guest_is_chosen_last_and_waited_for() -> None:
+    """With another one to choose it is passed over; alone, its lock is the reason, which ends by itself."""
+    locked = replace(GUEST, lock="snapshot")
+    other = replace(GUEST, vmid=101, max_memory_bytes=GIB)
+
+    assert decide(ANY_GUEST, cluster(guests=[locked, other])).vmid == 101
+    assert decide(ANY_GUEST, cluster(guests=[locked])).reason is Reason.GUEST_LOCKED
 
 
 def test_resting_and_busy_guests_are_passed_over() -> None:

@@ -11,6 +11,7 @@ from actuator.policy.placement import candidates, choose_target, target_refusal
 from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.refusal import Refusal
+from actuator.policy.room import arrivals
 from tests.actuator.policy.samples import (
     ANY_GUEST,
     ASLEEP,
@@ -46,6 +47,21 @@ def test_processors_are_not_given_away_too_often() -> None:
     assert target_refusal(GUEST, node, situation(seen, rails=rules(cpu_overcommit=3.0))) is None
     assert target_refusal(GUEST, node, situation(seen, rails=rules(cpu_overcommit=None))) is None
     assert target_refusal(GUEST, AWAKE, situation(seen, rails=rules(cpu_overcommit=1.0))) is None
+
+
+def test_who_has_just_come_counts_until_the_figures_show_it() -> None:
+    """Memory is shown after some seconds, watts after more than a minute; another node is taken rather, or it waits."""
+    came = replace(GUEST, vmid=101, node="pve", max_memory_bytes=11 * GIB)
+    seen = cluster(AWAKE, SOURCE, guests=[GUEST, came])
+    power = Power({"pve": 100.0}, {"pve": 150.0}, {100: 30.0, 101: 30.0})
+
+    assert at_preflight(ORDER, seen, History(), RULES, now=NOW, arrived={101: 10.0}).reason is Reason.NO_TARGET_FITS
+    assert at_preflight(ORDER, seen, History(), RULES, now=NOW, arrived={101: 30.0}).act
+    late = at_preflight(ORDER, seen, History(), RULES, now=NOW, arrived={101: 80.0}, power=power)
+    assert late.reason is Reason.TARGET_OVER_POWER
+    assert at_preflight(ORDER, seen, History(), RULES, now=NOW, power=power).act
+
+    assert arrivals(History(last_moved_at={100: NOW - 91, 101: NOW - 10, 102: NOW + 5}), NOW) == {101: 10.0}
 
 
 def test_memory_is_not_promised_too_often() -> None:

@@ -79,6 +79,24 @@ def test_what_the_early_look_cannot_tell_is_met_before_the_request(tmp_path: Pat
         assert bench.sent("POST", "/migrate") == []
 
 
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (with_guest(local_resources=("hostpci0",)), Reason.GUEST_HAS_LOCAL_RESOURCES),
+        (with_guest(disks={"scsi0": "local:vm-100-disk-0,size=32G"}), Reason.GUEST_HAS_LOCAL_DISKS),
+        (with_guest(replicas=("pve3",)), Reason.GUEST_REPLICATED_ELSEWHERE),
+    ],
+    ids=["passed-through device", "local disk", "replicated elsewhere"],
+)
+def test_no_node_is_woken_for_a_guest_that_must_stay(tmp_path: Path, plan: Plan, reason: Reason) -> None:
+    """What the source and a quorate cluster tell of the guest is asked before its target, which sleeps, is woken."""
+    with Bench(tmp_path, replace(plan, nodes=(*plan.nodes, node())), rules=THREE_NODES) as bench:
+        job = bench.run(bench.order())
+
+        assert (job.state, job.reason) == (JobState.SKIPPED, reason), job.message
+        assert bench.lab.packets == 0
+
+
 @pytest.mark.parametrize("call", ["/nodes/*/replication", "/nodes/*/version", "/nodes/*/qemu/*/migrate"])
 def test_an_early_look_that_fails_delays_nothing(tmp_path: Path, call: str) -> None:
     """What Proxmox does not tell early is asked again before the migration; the decision goes ahead."""

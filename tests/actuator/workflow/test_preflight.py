@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from actuator.policy.jobs import Failure, JobState
+from actuator.policy.power import Power
 from actuator.policy.reasons import Reason
 from actuator.policy.rules import Mode
 from deploy.lab.faults import Answer
 from deploy.lab.plan import TokenPlan
 from deploy.lab.plans import two_nodes
 from tests.actuator.workflow.bench import ORDER, RULES, WAKE, Bench
+from tests.actuator.workflow.plans import awake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +59,38 @@ def test_a_guest_locked_already_is_not_waited_for_with_a_node(bench: Bench) -> N
 
     assert (job.state, job.reason) == (JobState.SKIPPED, Reason.GUEST_LOCKED)
     assert bench.lab.packets == 0
+
+
+def test_a_lock_of_the_only_candidate_is_waited_for(bench: Bench) -> None:
+    """Whether it was named or would be chosen: a backup that ends in time lets the guest move."""
+    bench.lab.set_lock(100, "backup")
+    job_id = bench.order(replace(ORDER, vmid=None))
+
+    waiting = bench.run(job_id, lambda job: "locked by Proxmox (backup)" in job.message)
+    assert (waiting.state, waiting.vmid, bench.lab.packets) == (JobState.PREFLIGHT, None, 0)
+
+    bench.lab.set_lock(100, None)
+    assert bench.run(job_id).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(("shown", "reason"), [(180.0, Reason.TARGET_OVER_POWER), (150.0, Reason.ACCEPTED)])
+def test_a_guest_that_has_just_come_counts_before_the_figures_show_it(
+    tmp_path: Path, shown: float, reason: Reason
+) -> None:
+    """Two orders for one target, the second right after the first: it waits for what the target draws by then."""
+    watts = {"pve": 150.0, "pve2": 190.0}
+    power = Power(watts, {"pve": 200.0, "pve2": 200.0}, {100: 30.0, 101: 30.0})
+    plan = awake(two_nodes())
+    with Bench(tmp_path, replace(plan, guests=(*plan.guests, replace(plan.guests[0], vmid=101)))) as bench:
+        bench.ticker = bench.new_ticker(power=lambda: power)
+        assert bench.run(bench.order()).state is JobState.SUCCEEDED
+
+        job_id = bench.order(replace(ORDER, vmid=101))
+        waiting = bench.run(job_id, lambda job: "have just come" in job.message)
+        assert (waiting.state, len(bench.sent("POST", "/migrate"))) == (JobState.PREFLIGHT, 1)
+
+        watts["pve"] = shown
+        assert bench.run(job_id).reason is reason
 
 
 def test_a_token_without_audit_names_the_privilege(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from actuator.policy.cluster import Guest
 from actuator.policy.jobs import Failure, JobState
 from actuator.workflow.verify import doubt_about
+from deploy.lab.faults import Answer
 
 if TYPE_CHECKING:
     from tests.actuator.workflow.bench import Bench
@@ -37,6 +39,44 @@ def test_a_guest_that_runs_on_the_target(ha_state: str | None) -> None:
 def test_anything_less_is_in_doubt(guest: Guest | None, words: str) -> None:
     """What is not as it should be is named."""
     assert words in (doubt_about(guest, "pve") or "")
+
+
+def told_there(times: int | None, **words: str) -> Answer:
+    """The target's own word about guest 100."""
+    path, body = "/nodes/pve/qemu/100/status/current", json.dumps({"data": {"vmid": 100, **words}})
+    return Answer("GET", path, times=times, status=200, reason="OK", body=body)
+
+
+@pytest.mark.parametrize("state", ["paused", "inmigrate", "stopped"])
+def test_the_targets_own_word_is_the_proof(bench: Bench, state: str) -> None:
+    """The cluster shows what the source told last, `running`, while the guest stands still on the target."""
+    bench.lab.faults.add(told_there(None, status="stopped" if state == "stopped" else "running", qmpstatus=state))
+
+    job = bench.run(bench.order())
+
+    assert (job.state, job.failure) == (JobState.FAILED, Failure.NOT_PROVEN)
+    assert f"it is there, but {state} by the word of pve" in job.message
+    assert bench.figures.moves == []
+
+
+def test_a_guest_that_is_about_to_go_on_is_waited_for(bench: Bench) -> None:
+    """The last moment of a migration is not taken for a failure."""
+    bench.lab.faults.add(told_there(3, status="running", qmpstatus="inmigrate"))
+
+    assert bench.run(bench.order()).state is JobState.SUCCEEDED
+
+
+def test_a_target_that_tells_nothing_proves_nothing(bench: Bench) -> None:
+    """What cannot be asked is told as that; the migration is over, and nobody says that it may be running."""
+    path = "/nodes/pve/qemu/100/status/current"
+    bench.lab.faults.add(Answer("GET", path, times=None, status=596, reason="Connection timed out"))
+
+    job = bench.run(bench.order())
+
+    assert (job.state, job.failure) == (JobState.FAILED, Failure.NOT_PROVEN)
+    assert (
+        "Guest 100 was last seen on pve; its migration is over, and whether it runs there is not proven." in job.message
+    )
 
 
 def test_a_lock_left_behind_is_no_proof(bench: Bench) -> None:

@@ -176,6 +176,25 @@ def test_how_far_it_came_is_told(  # noqa: PLR0917 - pytest's arguments
         assert bench.figures.wakes == []
 
 
+@pytest.mark.parametrize("times", [1, None], ids=["once", "always"])
+def test_power_that_does_not_stay_is_told_as_that(tmp_path: Path, toolbox: Toolbox, times: int | None) -> None:
+    """A BMC that takes the request and then finds the node off has not said that it has power; a later one may help."""
+    with Bench(tmp_path, timing=BRIEF) as bench:
+        bench.lab.faults.add(Answer("POST", "/redfish/v1/*", times=times, status=204))
+        by(bench, toolbox, "redfish")
+
+        job = bench.run(bench.order(WAKE))
+
+        if times is not None:
+            assert job.state is JobState.SUCCEEDED
+            return
+        assert (job.state, job.failure) == (JobState.FAILED, Failure.NEVER_WOKE)
+        assert bench.store.events(job.id)[-1].detail["stage"] == "none"
+        assert "its BMC took the request to switch it on, and then said that it was off" in job.message
+        assert "has power" not in job.message
+        assert "Wake-on-LAN" not in job.message
+
+
 def test_methods_that_failed_are_told_at_the_end(tmp_path: Path, toolbox: Toolbox) -> None:
     """A node that gives no sign of life may merely not have been asked by the method that works; the same line once."""
     with Bench(tmp_path, timing=BRIEF) as bench:

@@ -12,6 +12,7 @@ from actuator.adapters.waking import Asked, Cause, Name, NotAsked, PeerPacket
 from deploy.lab.clock import ManualClock
 from deploy.lab.cluster import Stage
 from deploy.lab.faults import Answer, Fault, Hang
+from deploy.lab.plan import NodePlan
 from deploy.lab.plans import two_nodes
 from deploy.lab.world import Lab
 
@@ -100,6 +101,28 @@ def test_a_peer_that_does_not_do_it(lab: Lab, fault: Fault, cause: Cause, words:
 
     assert failed.value.cause is cause
     assert words in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer("POST", CALL, node="pve2", times=None, status=596, reason="Connection timed out"),
+        Answer("POST", CALL, node="pve2", times=None, status=500, reason="ipcc_send_rec[1] failed: Connection refused"),
+        Answer("POST", CALL, node="pve2", times=None, status=500, reason="format error"),
+        Hang("POST", CALL, node="pve2", times=None),
+    ],
+    ids=["596", "not now", "its own address is wrong", "hangs"],
+)
+def test_another_peer_helps_when_one_does_not(tmp_path: Path, fault: Fault) -> None:
+    """A packet too many does no harm, so whoever is awake is asked, also when it is open whether one was sent."""
+    plan = two_nodes()
+    third = NodePlan("pve3", 3, "02:00:00:00:00:03")
+    with Lab(replace(plan, nodes=(*plan.nodes, third)), tmp_path, clock=ManualClock()) as lab:
+        lab.faults.add(fault)
+
+        assert peer(lab, "pve2", "pve3").wake("pve").packets == 1
+
+        lab.wait_until(lambda: lab.node("pve").stage is Stage.POWERED)
 
 
 def test_no_peer_is_awake(lab: Lab) -> None:
