@@ -2,7 +2,7 @@
 
 A failed job is a firing metric: ``wattshift_jobs{state="failed"}`` counts the failed jobs that the store knows and so
 grows with each one, across restarts, and ``wattshift_failed_jobs{failure}`` says why. Both are gauges, so an alert rule
-compares: ``wattshift_failed_jobs > min_over_time(wattshift_failed_jobs[1h])``. When the store cannot be read, its
+compares them with what they were: see ``deploy/prometheus/rules/wattshift.yml``. When the store cannot be read, its
 figures are absent, not 0, and ``wattshift_store_up`` is 0, as it is while the store can be read but takes no writes.
 """
 

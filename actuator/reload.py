@@ -1,8 +1,8 @@
 """Reloading: the configuration and its secrets are read again, and taken as a whole or not at all.
 
 What can change under a serving actuator is named here; everything else takes a restart, and is refused with a sentence,
-since half a configuration is worse than an old one. A job goes on by the rules that it was decided by: whoever wants it
-to stop pauses, or cancels.
+since half a configuration is worse than an old one. A job keeps the guest and the nodes that were chosen for it, and is
+judged by the new rules before it asks for its migration; one that has asked goes on.
 """
 
 from __future__ import annotations

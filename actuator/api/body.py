@@ -21,6 +21,9 @@ Model = TypeVar("Model", bound=BaseModel)
 CLOSE: Final = {"Connection": "close"}
 """What is left of a body that nobody read must not be taken for the next request."""
 
+_MOST_FINDINGS = 100
+"""Beyond these they are counted: a body may hold a million, and nobody else is answered while they are spelt out."""
+
 _ENDINGS: Final = {
     400: "The connection broke before the body was complete.",
     408: "The body did not arrive in time.",
@@ -58,6 +61,8 @@ def parsed(model: type[Model], what: str) -> Callable[[Request], Awaitable[Model
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
+            if (wrong := error.error_count()) > _MOST_FINDINGS:
+                raise refused(422, f"{what}: {wrong} fields are wrong; /docs lists every call.") from None
             raise unprocessable(
                 what, error.errors(include_url=False, include_context=False, include_input=False)
             ) from None

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from actuator.adapters.store import Store
 from actuator.api.access import caller
 from actuator.api.problems import Problem, refused
-from actuator.api.services import Wired
+from actuator.api.services import Services, Wired
 from actuator.api.views import EventView
 from actuator.errors import StoreUnavailable
 from actuator.policy.jobs import JobEvent
@@ -44,20 +44,21 @@ def follow_job(
         raise refused(404, "No job has this id; GET /api/v1/jobs lists the newest.")
     if not job.live and not services.store.events(job_id, after=last_event_id, limit=1):
         return Response(status_code=204)
-    return EventSourceResponse(_follow(services.store, job_id, last_event_id, services.events_poll_seconds))
+    return EventSourceResponse(_follow(services, job_id, last_event_id))
 
 
-async def _follow(store: Store, job_id: str, after: int, poll_seconds: float) -> AsyncIterator[ServerSentEvent]:
-    ended = False
+async def _follow(services: Services, job_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    ended, tokens = False, services.gate.tokens
     try:
-        while not ended:
-            ended, events = await run_in_threadpool(_news, store, job_id, after)
+        # Other tokens may be good now: the reader comes back with its own, and resumes, or is not let in any more.
+        while not ended and services.gate.tokens == tokens:
+            ended, events = await run_in_threadpool(_news, services.store, job_id, after)
             for event in events:
                 after = event.id
                 yield ServerSentEvent(EventView.of(event).model_dump_json(), id=str(event.id))
             if not ended and not events:
                 # The leader that does the job may be another process, so there is nothing to wait on but the database.
-                await anyio.sleep(poll_seconds)
+                await anyio.sleep(services.events_poll_seconds)
     except StoreUnavailable as error:
         log.warning("events.interrupted", job=job_id, error=str(error))  # the reader comes back and resumes
 

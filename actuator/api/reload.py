@@ -25,8 +25,8 @@ class ReloadAnswer(BaseModel):
 def reload(name: Caller, services: Wired) -> ReloadAnswer:
     """Take over what changed in the files, or nothing: 409 says what is wrong, and the old configuration stays.
 
-    Mode, guests, limits, timing, tokens and certificates can change; everything else takes a restart. A job that was
-    decided goes on as decided. SIGHUP does the same.
+    Mode, guests, limits, timing, tokens and certificates can change; everything else takes a restart. A job that has
+    asked for its migration goes on; any other is judged by the new rules before it asks. SIGHUP does the same.
     """
     try:
         return ReloadAnswer(changed=services.reload(name))

@@ -44,22 +44,25 @@ def judge(document: dict[str, Any], port: int) -> Finding:
         document: It.
         port: Ours; 0 when any may be.
     """
-    ours, hidden, elsewhere = set(), set(), []
+    ours: dict[str, str] = {}
+    hidden, elsewhere = set(), []
     for receiver, url in _webhooks(document):
         parts = urlsplit(url)
         if url == _HIDDEN:
             hidden.add(receiver)
         elif parts.path.endswith(_PATH):
-            ours.add(receiver)
+            # Without what stands before the host: a name and a password, in an Alertmanager older than 0.26.
+            ours[receiver] = parts.netloc.rpartition("@")[2]
             if port and parts.port not in {port, None}:
-                elsewhere.append(url)
+                elsewhere.append(ours[receiver])
     routed = set(_receivers(document.get("route")))
-    if ours & routed:
+    if called := ours.keys() & routed:
         if elsewhere:
             return warning(
                 f"it calls {elsewhere[0]}, and we listen on port {port}: right only with a proxy in between", _EDIT
             )
-        return ok(f"it routes to us, by the receiver {min(ours & routed)}")
+        receiver = min(called)
+        return ok(f"it routes to {ours[receiver]}, which is to be us, by the receiver {receiver}")
     if ours:
         return problem(f"no route leads to the receiver {min(ours)}, so we are never called", _EDIT)
     if hidden & routed:

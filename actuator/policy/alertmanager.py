@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, FailFast, Field, StringConstraints
 
 from actuator.policy.episodes import PowerAlert
 from actuator.policy.orders import Action, Order
@@ -67,7 +67,7 @@ class Webhook(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: Literal["4"]
-    alerts: list[Alert]
+    alerts: Annotated[list[Alert], FailFast()]  # what is wrong with the first bad one: a body may hold 100,000 of them
     truncated_alerts: Annotated[int, Field(alias="truncatedAlerts", ge=0, strict=True)] = 0
 
 

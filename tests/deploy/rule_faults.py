@@ -162,6 +162,11 @@ FAULTS: dict[str, dict[str, dict[str, tuple[str, str, str]]]] = {
             ),
             "a restart forgets a failure": ("wattshift.yml", "[1h]", "[2m]"),
         },
+        "what failed before the first scrape after an outage fires for an hour, what failed earlier does not": {
+            "an outage forgets a failure": ("wattshift.yml", "[3d] offset 1h", "[1h]"),
+            "an outage brings back an old failure": ("wattshift.yml", "[3d] offset 1h)", "[3d] offset 1h) - 1"),
+            "a failure before an outage fires for ever": ("wattshift.yml", "[3d] offset 1h", "[3d] offset 3h"),
+        },
         "a node that did not wake, or did not get ready, is told as one, and as nothing else": {
             "old failures of waking fire": (
                 "wattshift.yml",

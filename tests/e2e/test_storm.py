@@ -78,7 +78,7 @@ def resident_mib(pid: int) -> float:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_storm_is_persisted_once(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
-    """Every body is answered 202, each episode is on disk once with one job a guest at most, and memory stays flat."""
+    """Every body is answered 202, each episode is on disk once with one job, and memory stays flat."""
     database = f"sqlite:///{tmp_path / 'actuator.db'}"
     if kind == "postgresql":
         database = request.getfixturevalue("postgresql").new_url()

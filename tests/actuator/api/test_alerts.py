@@ -245,6 +245,31 @@ def test_no_webhook_at_all(world: World, body: object, says: str) -> None:
     assert answer.json()["details"]
 
 
+def test_the_first_bad_alert_is_told_of(world: World) -> None:
+    """Of a body full of what is no alert, the first one is told of, so that the answer stays smaller than the body."""
+    answer = world.post_alerts({"version": "4", "alerts": [{}] * 10_000})
+
+    assert answer.status_code == 422
+    assert [detail["field"] for detail in answer.json()["details"]] == [
+        f"alerts.0.{key}" for key in ("status", "labels", "startsAt", "fingerprint")
+    ]
+
+
+def test_too_much_that_is_wrong_is_counted(world: World) -> None:
+    """Ten thousand wrong labels are a number: to spell them out would hold up everybody else's answers."""
+    body: dict[str, Any] = recorded("firing-single")
+    body["alerts"][0]["labels"] |= {f"l{number}": number for number in range(10_000)}
+
+    answer = world.post_alerts(body)
+
+    assert answer.status_code == 422
+    assert answer.json() == {
+        "message": "This is no Alertmanager webhook of version 4: 10000 fields are wrong; /docs lists every call.",
+        "reason": None,
+        "details": [],
+    }
+
+
 @pytest.mark.parametrize(
     "raw",
     [

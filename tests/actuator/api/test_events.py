@@ -7,6 +7,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from actuator.auth import Tokens
 from actuator.policy.jobs import Failure, JobState
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.api.world import TOKEN, World, served
@@ -88,6 +89,20 @@ def test_a_stream_ends_when_the_database_fails(world: World) -> None:
         world.break_database()
 
         assert list(told) == []
+
+
+def test_a_stream_ends_when_the_tokens_change(world: World) -> None:
+    """Whoever was let in before a reload has to come back with a token that is good still, and goes on from there."""
+    job_id = begin(world)["id"]
+    with served(world) as address, opened(address, job_id) as answer:
+        told = messages(line.decode().rstrip() for line in answer)
+        assert next(told)[1]["state"] == "queued"
+
+        world.gate.tokens = Tokens(())
+
+        assert list(told) == []
+        with opened(address, job_id) as refused:
+            assert refused.status == 401
 
 
 def test_resumes_after_the_last_event(world: World) -> None:

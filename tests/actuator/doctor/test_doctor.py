@@ -158,7 +158,8 @@ def test_the_watchers_are_looked_at(
 
     assert status == 0, found
     assert found["Prometheus"] == [("ok", "it has a figure and a threshold for each node")]
-    assert found["Alertmanager"] == [("ok", "it routes to us, by the receiver wattshift-actuator")]
+    route = "it routes to 127.0.0.1:19093, which is to be us, by the receiver wattshift-actuator"
+    assert found["Alertmanager"] == [("ok", route)]
 
 
 def test_an_endpoint_that_hangs_does_not_hang_the_doctor(lab: Lab, tmp_path: Path) -> None:

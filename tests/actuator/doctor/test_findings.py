@@ -276,6 +276,16 @@ def test_alertmanagers_route_is_judged(given: dict[str, Any], state: State, says
     assert says in finding.sentence
 
 
+def test_the_address_that_alertmanager_calls_is_told_without_its_password() -> None:
+    """Whether the host is ours a person can tell, who is shown it; what lets somebody in there is shown to nobody."""
+    url = "http://someone:secret@elsewhere:{port}/api/v1/alerts"
+
+    right, wrong = (alertmanager.judge(route(url.format(port=port)), 19093).sentence for port in (19093, 9))
+
+    assert right == "it routes to elsewhere:19093, which is to be us, by the receiver wattshift"
+    assert wrong.startswith("it calls elsewhere:9, and we listen on port 19093")
+
+
 @pytest.mark.parametrize("text", ["", "[", "- a", "12"])
 def test_what_is_no_configuration_is_a_problem(facts: Facts, text: str) -> None:
     """Whatever stands at the address, no check breaks on it."""
