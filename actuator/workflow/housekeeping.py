@@ -28,6 +28,7 @@ class Housekeeping:
         epoch: In which we lead, or None while we do not.
         keep_days: For how long what is over is kept.
         clock: Unix seconds.
+        first: Seconds until the first round: a process that is started anew each night deletes as well.
         interval: Seconds between two rounds.
         breath: Seconds between two portions of a round, for those who wait to write.
     """
@@ -39,6 +40,7 @@ class Housekeeping:
         keep_days: Callable[[], int],
         clock: Callable[[], float],
         *,
+        first: float = 60.0,
         interval: float = 3600.0,
         breath: float = 0.2,
     ) -> None:
@@ -46,6 +48,7 @@ class Housekeeping:
         self._epoch = epoch
         self._keep_days = keep_days
         self._clock = clock
+        self._first = first
         self._interval = interval
         self._breath = breath
         self._stopping = threading.Event()
@@ -78,7 +81,9 @@ class Housekeeping:
         return deleted
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._interval):
+        pause = self._first
+        while not self._stopping.wait(pause):
+            pause = self._interval
             try:
                 if deleted := self.round():
                     _log.info(

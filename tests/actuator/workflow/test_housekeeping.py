@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from actuator.errors import StoreUnavailable
@@ -28,10 +29,25 @@ def test_its_thread_outlives_a_database_that_fails(tmp_path: Path) -> None:
 
     with opened(tmp_path / "a.db") as store:
         add(store, over("a", 99))
-        thread = Housekeeping(store, epoch, lambda: 30, lambda: NOW, interval=0.001, breath=0)
+        thread = Housekeeping(store, epoch, lambda: 30, lambda: NOW, first=0.001, interval=0.001, breath=0)
         thread.start()
         thread._thread.join(30)
 
         assert not thread._thread.is_alive()
         assert store.jobs() == []
         thread.stop(1)
+
+
+def test_one_that_does_not_live_an_hour_deletes_as_well(tmp_path: Path) -> None:
+    """The first round does not wait for the pause between two."""
+    begun = threading.Event()
+
+    def epoch() -> None:
+        begun.set()
+
+    with opened(tmp_path / "a.db") as store:
+        thread = Housekeeping(store, epoch, lambda: 30, lambda: NOW, first=0.001)
+        thread.start()
+
+        assert begun.wait(30)
+        thread.stop(30)
