@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from actuator.commands import check_config, clear_quarantine, doctor, hash_token, jobs, plan, serve, wake
 from actuator.commands.ending import FAILED, INTERRUPTED, MISUSED, CommandFailed
 from actuator.commands.screen import printable
 from actuator.errors import ConfigurationError
@@ -15,7 +15,7 @@ from actuator.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (serve, check_config, hash_token, doctor, jobs, plan, wake, clear_quarantine)
+_COMMANDS = ("serve", "check-config", "hash-token", "doctor", "jobs", "plan", "wake", "clear-quarantine")
 _STATUSES = """\
 exit status:
   0 done   1 refused or failed   2 command line, configuration or token wrong   3 no answer   130 interrupted"""
@@ -23,16 +23,8 @@ exit status:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="wattshift-actuator",
-        description="Wakes nodes and moves guests of a Proxmox VE cluster when power asks for it.",
-        epilog=_STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    for command in _COMMANDS:
-        command.register(commands)
-    parsed = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(given).parse_args(given)
     try:
         status: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -48,3 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return status
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wattshift-actuator",
+        description="Wakes nodes and moves guests of a Proxmox VE cluster when power asks for it.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # The libraries of all commands take a second to import, so the one that is named comes alone; the usage names all.
+    alone = [name for name in _COMMANDS if name in given[:1]]
+    every = f"{{{','.join(_COMMANDS)}}}"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=every if alone else None)
+    for name in alone or _COMMANDS:
+        import_module(f"actuator.commands.{name.replace('-', '_')}").register(commands)
+    return parser
