@@ -10,8 +10,9 @@ RUN = .venv/bin
 demo: venv ## the whole loop on this machine; KEEP=1 leaves it up
 	@$(RUN)/python -m deploy.lab $(if $(KEEP),--keep)
 
+# A worker more than the two cores that are enough: many tests wait, for a deadline or for another process.
 test: venv ## unit tests, recordings, promtool, and the loop end to end
-	$(RUN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(RUN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 # Side by side, since the types take longer than all the rest; each tells what it found, whatever the others did.
 LINT = lint-types lint-format lint-style lint-imports lint-docstrings

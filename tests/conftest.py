@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure() -> None:
     """Choose where temporary files lie, before the first is made; workers inherit it."""
     memory.use()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each of hundreds of processes would compile our code anew
 
 
 @pytest.fixture(scope="session")

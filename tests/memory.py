@@ -12,7 +12,7 @@ from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - every folder below it is made by tempfile or pytest
 ROOM_BYTES = 2 << 30
-"""What a run may need at once: two PostgreSQL servers, and what failed tests leave behind."""
+"""What a run may need at once: a PostgreSQL server for each worker, and what failed tests leave behind."""
 
 # Containers often mount it so that no program of it may run, no device be opened: tests do both.
 _IN_THE_WAY = os.ST_NOEXEC | os.ST_NODEV | os.ST_NOSUID | os.ST_RDONLY

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from actuator.commands.client import Address, Client
 from actuator.commands.ending import MISUSED, CommandFailed
 from actuator.errors import ConfigurationError
-from actuator.settings import Settings
 from actuator.values import regular_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from actuator.settings import Settings
 
 URL: Final = "WATTSHIFT_URL"
 TOKEN_FILE: Final = "WATTSHIFT_TOKEN_FILE"  # noqa: S105 - the name of a variable, not its content
@@ -112,6 +113,9 @@ def url_of(settings: Settings) -> str:
 
 def _settings(config: Path | None) -> Settings | None:
     """The configuration on this machine; None when there is none, or it cannot be used and nobody named it."""
+    # Whoever names address and token need not wait for the libraries of what the file is about.
+    from actuator.settings import Settings  # noqa: PLC0415
+
     try:
         return Settings.load(config or CONFIG)
     except ConfigurationError as error:

@@ -4,7 +4,7 @@ Standard library only: ``deploy/dev/venv.sh`` runs this file before any dependen
 
 apt-get gets its own state and cache folders, so neither the machine's package lists nor its locks are touched;
 the machine's dpkg status is read, so only what is really missing is fetched (apt-get(8), apt.conf(5), and
-dpkg-deb(1) -x).
+dpkg-deb(1) -x). The lists are asked for anew after an hour, or when what they name is no longer there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 _TIMEOUT_SECONDS = 300
+_RECENT_SECONDS = 3600
 
 
 class DebianError(Exception):
@@ -31,12 +34,22 @@ def unpack(packages: list[str], into: Path) -> Path:
     """
     apt, root = apt_get(into), into / "root"
     root.mkdir(parents=True, exist_ok=True)
-    run([*apt, "update"])
-    run([*apt, "install", "--reinstall", "--download-only", "--no-install-recommends", *packages])
+    _fetch(apt, packages, into / "apt" / "updated")
     for archive in sorted((into / "apt" / "cache" / "archives").glob("*.deb")):
         run(["dpkg-deb", "-x", str(archive), str(root)])
         archive.unlink()
     return root
+
+
+def _fetch(apt: list[str], packages: list[str], updated: Path) -> None:
+    fetch = [*apt, "install", "--reinstall", "--download-only", "--no-install-recommends", *packages]
+    if updated.exists() and 0 <= time.time() - updated.stat().st_mtime < _RECENT_SECONDS:
+        with suppress(DebianError):  # the archive may have replaced what the lists name
+            run(fetch)
+            return
+    run([*apt, "update"])
+    updated.touch()
+    run(fetch)
 
 
 def apt_get(into: Path) -> list[str]:
@@ -58,6 +71,7 @@ def apt_get(into: Path) -> list[str]:
         f"Dir::State={state.resolve()}",
         "Dir::State::status=/var/lib/dpkg/status",
         f"Dir::Cache={cache.resolve()}",
+        "Dir::Cache::pkgcache=pkgcache.bin",  # images of Debian in a container keep none: a second more for each call
         "Debug::NoLocking=1",
         "APT::Sandbox::User=",
         "Acquire::Retries=3",

@@ -42,7 +42,7 @@ class Actuator:
         """Read the log up to this event."""
         assert self.process.stderr is not None
         for text in self.process.stderr:
-            self.lines.append(json.loads(text))
+            self.lines.append(_fact(text))
             if self.lines[-1]["event"] == event:
                 return self.lines[-1]
         raise AssertionError(f"ended without {event}: {self.lines}")
@@ -74,8 +74,17 @@ class Actuator:
         """Ask it to stop, read the rest of its log, and return its exit status."""
         self.process.send_signal(number)
         assert self.process.stderr is not None
-        self.lines += [json.loads(text) for text in self.process.stderr]
+        self.lines += [_fact(text) for text in self.process.stderr]
         return self.process.wait(60)
+
+
+def _fact(line: str) -> dict[str, Any]:
+    """A line of the log."""
+    try:
+        fact: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise AssertionError(f"no line of a log in JSON: {line!r}") from None
+    return fact
 
 
 @contextmanager

@@ -29,3 +29,13 @@ def test_no_token(given: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "expected one token on standard input" in done.stderr
     assert TOKEN not in done.stderr
+
+
+def test_it_waits_for_no_library_of_another_command() -> None:
+    """Those of the server and of the configuration take a second to import, which a small command need not cost."""
+    program = "import sys; from actuator.cli import main; main(['hash-token']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=TOKEN, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert not {"sqlalchemy", "pydantic", "fastapi", "requests", "yaml"} & set(done.stdout.split())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deploy.lab import debian
 from deploy.lab.relocation import mend_links, wrapper
 from deploy.lab.tools import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_an_unknown_tool_is_an_error(tmp_path: Path) -> None:
@@ -103,3 +108,49 @@ def test_a_package_that_does_not_exist_says_so(tmp_path: Path) -> None:
     """Apt's own last words are in the error."""
     with pytest.raises(debian.DebianError, match="no-such-package-of-watts"):
         debian.unpack(["no-such-package-of-watts"], tmp_path)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """An apt-get that fetches nothing, fails while there is a file "broken", and tells what it was asked for since."""
+    log = tmp_path / "asked"
+    apt = tmp_path / "bin" / "apt-get"
+    apt.parent.mkdir()
+    apt.write_text(
+        f"""#!/bin/sh
+        case "$*" in *" update") echo update; rm -f {tmp_path}/broken ;; *) echo install ;; esac >> {log}
+        ! [ -e {tmp_path}/broken ]
+        """
+    )
+    apt.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{apt.parent}:{os.environ['PATH']}")
+
+    def since() -> list[str]:
+        told = log.read_text().split()
+        log.write_text("")
+        return told
+
+    return since
+
+
+def test_lists_are_asked_for_once_for_many_packages(tmp_path: Path, asked: Callable[[], list[str]]) -> None:
+    """Each asking takes seconds; after an hour they may be of another day."""
+    into = tmp_path / "into"
+    for package in ("one", "another"):
+        debian.unpack([package], into)
+    assert asked() == ["update", "install", "install"]
+
+    (stamp,) = (into / "apt").glob("updated")
+    os.utime(stamp, (stamp.stat().st_mtime - 3601,) * 2)
+    debian.unpack(["one"], into)
+    assert asked() == ["update", "install"]
+
+
+def test_what_the_archive_has_replaced_is_found_by_new_lists(tmp_path: Path, asked: Callable[[], list[str]]) -> None:
+    """Debian removes a package's old version at once, and the lists of the hour before name it still."""
+    debian.unpack(["one"], tmp_path / "into")
+    asked()
+
+    (tmp_path / "broken").touch()
+    debian.unpack(["another"], tmp_path / "into")
+    assert asked() == ["install", "update", "install"]

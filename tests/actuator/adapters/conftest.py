@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from deploy.lab.postgresql import Postgresql
 
+_UNHURRIED = "%20-cidle_in_transaction_session_timeout%3D60s"
+"""Behind the URL's options: a machine that is busy with other tests may let a transaction stand still for seconds."""
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
@@ -20,4 +23,4 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return url(tmp_path / "a.db")
     server: Postgresql = request.getfixturevalue("postgresql")
-    return server.new_url()
+    return server.new_url() + _UNHURRIED
