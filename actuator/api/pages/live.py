@@ -1,7 +1,8 @@
 """``/live``: an open page kept up to date, by server-sent events.
 
 One stream a page, whatever there is to see on it: it sends what the page shows, rendered as at first, whenever that has
-changed, and a beat in between, so that a page knows that it is up to date and not forgotten. It ends with the session.
+changed, and a beat in between, so that a page knows that it is up to date and not forgotten. While nobody knows that,
+what is in the way is said again instead. It ends with the session, and with a reader that takes nothing.
 """
 
 import json
@@ -12,6 +13,9 @@ import anyio
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from actuator.api.pages.entrance import Viewer, recognised, viewer
 from actuator.api.pages.job_page import job_facts
@@ -29,6 +33,15 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MOST_WATCHED: Final = 32
 """Pages watched at a time: each one looks into the database as long as it is open."""
+
+
+class _Stream(EventSourceResponse):
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("page.stalled", peer=scope["client"][0] if scope.get("client") else None)
+
 
 Facts = Callable[[], Awaitable[dict[str, Any] | None]]
 
@@ -51,7 +64,7 @@ async def watch(
         lambda: _present(request, services, parts),
         lambda: _facts(services, parts, job, ended),
     )
-    return EventSourceResponse(told)
+    return _Stream(told, send_timeout=parts.send_seconds)
 
 
 def _present(request: Request, services: Services, parts: Parts) -> Viewer | None:
@@ -78,7 +91,8 @@ async def _told(
                 yield ServerSentEvent(news[1], event=news[0])
             elif parts.clock() - beaten >= parts.beat_seconds:
                 beaten = parts.clock()
-                yield ServerSentEvent("", event="beat")
+                event, said = ("beat", "") if news[0] == "page" else news
+                yield ServerSentEvent(said, event=event)
             await anyio.sleep(parts.poll_seconds)
         yield ServerSentEvent("Your session is over, so this page stands still: sign in again.", event="over")
     finally:

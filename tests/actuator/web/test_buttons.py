@@ -11,7 +11,7 @@ from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.orders import Action
 from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
-from tests.actuator.web.visits import Read, Visitor
+from tests.actuator.web.visits import Read, Visitor, parts
 
 if TYPE_CHECKING:
     from tests.actuator.api.world import World
@@ -150,6 +150,28 @@ def test_a_plan_without_proxmox(world: World, operator: Visitor) -> None:
     assert answer.status_code == 503
     assert "Proxmox cannot be asked: no connection to Proxmox." in Read(answer.text).text
     assert "No guest can be chosen" in Read(answer.text).text
+
+
+def test_what_is_no_number_at_all(world: World, operator: Visitor) -> None:
+    """A form with more digits than any number has is told so, as any other that is wrong."""
+    [form] = [
+        form for form in operator.open("/move?vmid=100").forms if form.method == "post" and form.action == "/move"
+    ]
+    answer = operator.client.post("/move", data=form.fields | {"vmid": "9" * 5000})
+
+    assert answer.status_code == 422
+    assert "is not the number of one" in Read(answer.text).text
+    assert world.store.jobs() == []
+
+
+def test_no_guest_is_denied_before_anybody_looked(world: World, operator: Visitor) -> None:
+    """While Proxmox hangs nothing can be chosen, and the page does not say that there is nothing."""
+    world.cluster = None
+    parts(world).look_patience = 0.01
+    text = operator.open("/move").text
+
+    assert "none is known now" in text
+    assert "there is none" not in text
 
 
 def test_a_job_has_its_history(world: World, operator: Visitor) -> None:

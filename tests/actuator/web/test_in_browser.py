@@ -133,3 +133,20 @@ def test_without_a_script_everything_works(program: Browser, world: World) -> No
 
         assert page.url.endswith(f"/jobs/{job.id}")
         assert "Accepted" in page.inner_text("main")
+
+
+def test_a_page_that_is_looked_at_again_is_not_live_before_it_has_heard(program: Browser, world: World) -> None:
+    """Behind another tab a page follows nothing; back in front, with an actuator that hangs, it does not look alive."""
+    with opened(program, world) as page:
+        page.clock.install()
+        page.route(re.compile(r"/live\?"), lambda _: None)
+        for hidden in ("true", "false"):
+            page.evaluate(
+                f"() => {{ Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+                " document.dispatchEvent(new Event('visibilitychange')) }"
+            )
+
+        assert page.locator("#pulse.live").count() == 0
+        page.clock.fast_forward(60_000)
+
+        assert "silent" in page.inner_text("#pulse")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -146,6 +148,32 @@ def test_a_database_that_fails_is_told(world: World) -> None:
 
     assert event == "trouble"
     assert "The database does not answer" in sentence
+
+
+def test_a_page_that_stands_still_hears_no_beat(world: World) -> None:
+    """A beat says that all is as it is shown; while the database does not answer, nobody knows that."""
+    parts(world).beat_seconds = 0.0
+    with watched(world) as stream:
+        stream.until("pve2 on")
+        world.break_database()
+        while (event := stream.next()[0]) in {"page", "beat"}:
+            pass
+
+        assert [event, *(stream.next()[0] for _ in range(3))] == ["trouble"] * 4
+
+
+def test_a_reader_that_takes_nothing_makes_room(world: World) -> None:
+    """A browser that was stopped keeps its connection open; it is given up, as one that went away would be."""
+    parts(world).send_seconds = 0.1
+    job_id = begin(world)["id"]
+    with watched(world, f"/live?job={job_id}") as stream:
+        stream.until("queued")
+        deadline = time.monotonic() + 30
+        for number in itertools.count():
+            if not parts(world).watching:
+                break
+            assert time.monotonic() < deadline, "still counted"
+            world.lead(job_id, JobState.PREFLIGHT, message=f"{number} ".ljust(1_000_000, "."))
 
 
 def test_streams_are_bounded(world: World, operator: Visitor) -> None:

@@ -74,6 +74,15 @@ def test_guessing_is_slowed_down(world: World) -> None:
     assert "wait" in Read(answer.text).text
 
 
+def test_signing_in_again_ends_the_session_before(world: World, operator: Visitor) -> None:
+    """Whoever kept the earlier key has nothing any more: a browser has one session."""
+    key = operator.client.cookies[NAME]
+    operator.sign_in(READ_TOKEN)
+
+    assert parts(world).sessions.find(key) is None
+    assert "who may look" in operator.open().text
+
+
 def test_signing_in_leads_nowhere_else(world: World) -> None:
     """Only pages of ours are gone on to."""
     visitor = Visitor(world)
