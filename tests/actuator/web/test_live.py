@@ -6,11 +6,13 @@ import http.client
 import itertools
 import json
 import time
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from actuator.auth import Tokens, presented
 from actuator.policy.jobs import Checkpoint, JobState, Progress
@@ -151,15 +153,16 @@ def test_a_database_that_fails_is_told(world: World) -> None:
 
 
 def test_a_page_that_stands_still_hears_no_beat(world: World) -> None:
-    """A beat says that all is as it is shown; while the database does not answer, nobody knows that."""
+    """A beat says that all is as it is shown; while the database fails, nobody knows that. The log tells it once."""
     parts(world).beat_seconds = 0.0
-    with watched(world) as stream:
+    with capture_logs() as logged, watched(world) as stream:
         stream.until("pve2 on")
         world.break_database()
         while (event := stream.next()[0]) in {"page", "beat"}:
             pass
 
         assert [event, *(stream.next()[0] for _ in range(3))] == ["trouble"] * 4
+    assert [line["event"] for line in logged].count("page.interrupted") == 1
 
 
 def test_a_reader_that_takes_nothing_makes_room(world: World) -> None:
@@ -183,6 +186,19 @@ def test_streams_are_bounded(world: World, operator: Visitor) -> None:
 
     assert answer.status_code == 503
     assert "watched already" in Read(answer.text).text
+
+
+def test_streams_that_begin_at_once_are_bounded(world: World) -> None:
+    """The bound holds for those that come together, as after a restart, when all browsers call again."""
+    key = parts(world).sessions.begin(presented(OPERATE_TOKEN))
+    with served(world) as (host, port), ExitStack() as opened:
+        for connection in (calls := [http.client.HTTPConnection(host, port, timeout=30) for _ in range(64)]):
+            opened.callback(connection.close)
+            connection.connect()
+        for connection in calls:
+            connection.request("GET", "/live", headers={"Cookie": f"wattshift-{port}={key}"})
+
+        assert Counter(connection.getresponse().status for connection in calls) == {200: 32, 503: 32}
 
 
 def test_a_reader_that_leaves_makes_room(world: World) -> None:
