@@ -9,6 +9,7 @@ from actuator.errors import ProxmoxUnreachable
 from actuator.policy.audit import AuditEvent
 from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.orders import Action
+from actuator.policy.rules import Mode
 from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.web.visits import Read, Visitor, parts
@@ -77,7 +78,17 @@ def test_wake_and_trust(world: World, operator: Visitor) -> None:
     [job] = world.store.jobs()
 
     assert (job.order.action, job.order.requested_by) == (Action.WAKE, "only-operates")
-    assert "Node pve is being woken." in Read(answer.text).text
+    assert "Accepted: node pve is to be awake. Its job tells what becomes of that." in Read(answer.text).text
+
+
+def test_no_wake_is_promised(world: World, operator: Visitor) -> None:
+    """In observe nothing is woken: the page says that the order was taken, and no more."""
+    world.rules = replace(world.rules, mode=Mode.OBSERVE, wakeable=frozenset({"pve"}))
+    world.app.state.services.intake.adopt(world.rules)
+    text = Read(operator.press("/nodes/pve/wake").text).text
+
+    assert "Accepted: node pve is to be awake." in text
+    assert "woken" not in text.partition("Overview Drawn now")[0]
 
 
 def test_a_move_is_planned_and_then_done(world: World, operator: Visitor) -> None:
