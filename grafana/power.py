@@ -227,8 +227,8 @@ def _each_day() -> timeseries.Panel:
 def _energy() -> table.Panel:
     return rows(
         "Energy and cost of each node",
-        "Up to the end of the time shown. Measured: of how many of the 720 hours of 30 days this is; Prometheus keeps 15 "
-        "days unless it is told otherwise.",
+        "Up to the end of the time shown. Measured: of how many of the 720 hours of 30 days this is; Prometheus keeps "
+        "15 days unless it is told otherwise.",
         {
             "24 h": (column(f"sum by (node) (wattshift:node_joules:day{{{NODE}}}) / 3.6e6", "A"), KILOWATT_HOURS),
             "30 d": (column(f"sum by (node) ({_MONTH}) / 3.6e6", "B"), KILOWATT_HOURS),

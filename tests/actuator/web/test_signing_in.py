@@ -156,11 +156,21 @@ def test_whoever_is_signed_in_is_not_asked_again(operator: Visitor) -> None:
 def test_sessions_are_bounded() -> None:
     """However many are begun, some hundreds are kept: the oldest makes room."""
     sessions = Sessions(clock=lambda: 0.0)
-    keys = [sessions.begin(b"digest") for _ in range(257)]
+    keys = [sessions.begin(b"digest %d" % (number // 32)) for number in range(257)]
 
     assert sessions.find(keys[0]) is None
     assert sessions.find(keys[1]) is not None
     assert sessions.find(keys[256]) is not None
+
+
+def test_a_token_pushes_out_its_own_sessions_alone() -> None:
+    """Whoever may only look can begin as many as they like: the session of somebody who may operate stays."""
+    sessions = Sessions(clock=lambda: 0.0)
+    operators = sessions.begin(b"operates")
+    lookers = [sessions.begin(b"looks") for _ in range(300)]
+
+    assert sessions.find(operators) is not None
+    assert [sessions.find(key) is not None for key in lookers] == [False] * 268 + [True] * 32
 
 
 def test_a_notice_is_told_once(world: World) -> None:
