@@ -21,8 +21,8 @@ exit status:
   0 done   1 refused or failed   2 command line, configuration or token wrong   3 no answer   130 interrupted"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="wattshift-actuator",
         description="Wakes nodes and moves guests of a Proxmox VE cluster when power asks for it.",
@@ -32,7 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for command in _COMMANDS:
         command.register(commands)
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parsed = make_parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
         sys.stdout.flush()
