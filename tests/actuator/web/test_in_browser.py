@@ -165,7 +165,7 @@ def broken(page: Page) -> list[str]:
 
 
 def test_everybody_can_use_what_is_seldom_seen(program: Browser, world: World) -> None:
-    """Trouble, refusals, failures and the reference, on a phone at night: axe finds nothing, and nothing is too wide."""
+    """Trouble, refusals, failures and the reference, on a phone at night: axe finds nothing, nothing is too wide."""
     quarantine(world.store, "pve3", "It did not join.", world.now)
     job_id = begin(world, vmid=101, node="pve3", target_node="pve2")["id"]
     world.lead(job_id, JobState.FAILED, failure=Failure.NEVER_WOKE)

@@ -114,6 +114,14 @@ def test_a_jobs_page_is_followed(world: World) -> None:
     assert "script" not in {tag for tag, _ in page.tags}
 
 
+def test_nothing_in_between_keeps_news_back(world: World) -> None:
+    """A proxy is told to hand on what it gets as it comes, and nobody to keep it."""
+    with watched(world) as stream:
+        assert stream.answer.headers["X-Accel-Buffering"] == "no"
+        assert stream.answer.headers["Cache-Control"] == "no-store"
+        assert stream.answer.headers["Content-Encoding"] is None
+
+
 def test_a_job_that_is_not_there(world: World) -> None:
     """There is nothing to follow, and the page is told so."""
     with watched(world, "/live?job=nothing") as stream:
