@@ -89,7 +89,7 @@ def board() -> Dashboard:
 def _of_what(span: str) -> str:
     return (
         f"Energy of the {span} before the end of the time shown, of the minutes in which power was measured. Those in "
-        "which it was not are left out."
+        "which it was not, or which Prometheus keeps no longer, are left out."
     )
 
 
@@ -227,7 +227,8 @@ def _each_day() -> timeseries.Panel:
 def _energy() -> table.Panel:
     return rows(
         "Energy and cost of each node",
-        "Up to the end of the time shown. Measured: of how many of the 720 hours of 30 days this is.",
+        "Up to the end of the time shown. Measured: of how many of the 720 hours of 30 days this is; Prometheus keeps "
+        "15 days unless it is told otherwise.",
         {
             "24 h": (column(f"sum by (node) (wattshift:node_joules:day{{{NODE}}}) / 3.6e6", "A"), KILOWATT_HOURS),
             "30 d": (column(f"sum by (node) ({_MONTH}) / 3.6e6", "B"), KILOWATT_HOURS),

@@ -23,7 +23,8 @@ _STYLE = (
     "h2{border-top:1px solid #ccc;padding-top:1rem}code,pre{font-family:ui-monospace,monospace;font-size:.9em}"
     "pre{background:#f5f5f5;padding:.75rem;overflow:auto;max-height:24rem}"
     "table{border-collapse:collapse}td,th{text-align:left;padding:.15rem 1rem .15rem 0;vertical-align:top}"
-    "@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}pre{background:#242424}}"
+    "a{color:#0b6e4f}code{overflow-wrap:anywhere}"
+    "@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}pre{background:#242424}a{color:#4cc795}}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
@@ -55,7 +56,7 @@ def render(document: dict[str, Any]) -> str:
         [
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>',
             '<meta name="viewport" content="width=device-width">',
-            f"<style>{_STYLE}</style><h1>{escape(title)}</h1>",
+            f"<style>{_STYLE}</style><main><h1>{escape(title)}</h1>",
             f"<p>{escape(document['info'].get('description', ''))} ",
             "Calls under <code>/api/</code> take the header <code>Authorization: Bearer TOKEN</code>: ",
             "one with the scope <code>alert</code> to post alerts, <code>read</code> for those that look, ",
@@ -66,6 +67,7 @@ def render(document: dict[str, Any]) -> str:
             *(part for call in calls for part in _call(*call)),
             "<h1>Models</h1>",
             *(part for model in document.get("components", {}).get("schemas", {}).items() for part in _model(*model)),
+            "</main>",
         ]
     )
 
@@ -83,7 +85,7 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
         yield "</table>"
     if body := operation.get("requestBody"):
         for kind, content in body["content"].items():
-            yield f"<h3>Body, {escape(kind)}</h3><pre>{_long(content['schema'])}</pre>"
+            yield f"<h3>Body, {escape(kind)}</h3><pre tabindex=0>{_long(content['schema'])}</pre>"
     yield "<h3>Answers</h3><table>"
     for status, answer in sorted(operation["responses"].items()):
         shapes = " ".join(f"<code>{_short(content['schema'])}</code>" for content in _contents(answer))
@@ -92,7 +94,7 @@ def _call(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
     for answer in operation["responses"].values():
         for schema in (content["schema"] for content in _contents(answer)):
             if "properties" in schema:
-                yield f"<h3>{escape(schema['title'])}</h3><pre>{_long(schema)}</pre>"
+                yield f"<h3>{escape(schema['title'])}</h3><pre tabindex=0>{_long(schema)}</pre>"
 
 
 def _contents(answer: dict[str, Any]) -> list[dict[str, Any]]:
@@ -100,7 +102,7 @@ def _contents(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _model(name: str, schema: dict[str, Any]) -> Iterator[str]:
-    yield f'<h2 id="{escape(name)}">{escape(name)}</h2><pre>{_long(schema)}</pre>'
+    yield f'<h2 id="{escape(name)}">{escape(name)}</h2><pre tabindex=0>{_long(schema)}</pre>'
 
 
 def _name(method: str, path: str) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import pytest
 import yaml
 
+from actuator.cli import make_parser as actuator_parser
 from deploy.runbook import PAGE, SOURCE, anchor, anchors, page
+from exporter.flags import make_parser as exporter_parser
 
 RULES = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "rules"
+PARSERS = {"wattshift-actuator": actuator_parser, "wattshift-exporter": exporter_parser}
 PARTS = ["Meaning", "Impact", "Diagnosis", "Mend"]
 
 
@@ -51,3 +56,28 @@ def test_the_page_is_that_of_the_runbook() -> None:
 def test_nothing_in_the_runbook_is_run_as_a_template() -> None:
     """Prometheus would evaluate braces; they are shown instead."""
     assert "{{" not in page("## A\n\n`{{ $value }}` and {{ query }}\n")
+
+
+def commands(text: str) -> set[tuple[str, ...]]:
+    """Every call of a program of ours in a text, within a paragraph or on a line of its own, as words."""
+    named = re.findall(rf"(?:^    |`)((?:{'|'.join(PARSERS)}) [^`|\n]+)", text, flags=re.MULTILINE)
+    return {tuple(shlex.split(command, comments=True)) for command in named}
+
+
+def test_the_programs_take_every_command_that_the_runbook_names() -> None:
+    """Whoever is called at night types what stands there: no command or flag that a program does not have."""
+    found = commands(SOURCE.read_text())
+
+    assert {command[0] for command in found} == PARSERS.keys()
+    assert len(found) > len(PARSERS) * 3
+    for program, *arguments in found:
+        assert PARSERS[program]().parse_args(arguments), arguments
+
+
+@pytest.mark.parametrize("wrong", ["wattshift-actuator plan --nodes x y", "wattshift-exporter look"])
+def test_a_command_that_a_program_does_not_take_is_caught(wrong: str) -> None:
+    """In a paragraph as on its own line."""
+    for text in (f"see `{wrong}`", f"\n    {wrong}    # why\n"):
+        ((program, *arguments),) = commands(text)
+        with pytest.raises(SystemExit):
+            PARSERS[program]().parse_args(arguments)

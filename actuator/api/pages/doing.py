@@ -56,8 +56,8 @@ def _cancelled(job_id: str, form: Filled, services: Services) -> str:
 
 
 def _woken(node: str, form: Filled, services: Services) -> str:
-    wake_node(node, form.viewer.name, services)
-    return f"Node {node} is being woken."
+    # Not that it is woken: in mode observe, or when it is awake by then, the job ends without that.
+    return f"{wake_node(node, form.viewer.name, services).job.message} Its job tells what becomes of that."
 
 
 def _trusted(node: str, form: Filled, services: Services) -> str:

@@ -10,19 +10,22 @@ from starlette.concurrency import run_in_threadpool
 
 from actuator.api.jobs import OrderRequest, begin_job
 from actuator.api.looks import seen
-from actuator.api.nodes import GuestView
+from actuator.api.nodes import GuestView, NodesAnswer
 from actuator.api.pages.entrance import Viewing
 from actuator.api.pages.forms import Ordered
 from actuator.api.pages.parts import Paged
 from actuator.api.pages.route import PageRoute
 from actuator.api.pages.showing import page
-from actuator.api.pages.sight import Seen
+from actuator.api.pages.sight import NOT_SEEN
 from actuator.api.plan import PlanAnswer
 from actuator.api.problems import Problem, Refused, unprocessable
 from actuator.api.services import Wired
 from actuator.policy.orders import Action
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_MOST_DIGITS = 20
+"""Far more than any guest's number has; with thousands Python makes no number of them at all."""
 
 _Field = Annotated[str, Query(max_length=64)]
 
@@ -52,8 +55,8 @@ async def plan_move(
         viewer=viewer,
         notice=parts.sessions.tell(viewer.session),
         choices=_choices(newest),
-        targets=[] if newest is None else [node.name for node in newest.answer.nodes],
-        trouble=None if newest is None else newest.answer.error,
+        targets=[] if newest is None else [node.name for node in newest.nodes],
+        trouble=NOT_SEEN if newest is None else newest.error,
         vmid=vmid,
         target_node=target_node,
         plan=plan,
@@ -72,7 +75,7 @@ async def move(form: Ordered, services: Wired) -> Response:
 
 
 def _order(vmid: str, target_node: str) -> OrderRequest:
-    if not vmid.isdecimal():
+    if not vmid.isdecimal() or len(vmid) > _MOST_DIGITS:
         raise Refused(422, Problem(message=f"Choose a guest: {vmid!r} is not the number of one."))
     try:
         return OrderRequest(action=Action.MIGRATE, vmid=int(vmid), target_node=target_node or None)
@@ -80,6 +83,6 @@ def _order(vmid: str, target_node: str) -> OrderRequest:
         raise unprocessable("This is no move", error.errors(include_url=False, include_context=False)) from None
 
 
-def _choices(newest: Seen | None) -> list[_Choice]:
-    nodes = [] if newest is None else newest.answer.nodes
+def _choices(newest: NodesAnswer | None) -> list[_Choice]:
+    nodes = [] if newest is None else newest.nodes
     return [_Choice(node.name, node.guests) for node in nodes if node.guests]

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from actuator.api.nodes import NodesAnswer
 from actuator.api.pages.entrance import Viewing
 from actuator.api.pages.job_cards import JobCard, Names, job_card
 from actuator.api.pages.node_cards import node_cards, total_watts
 from actuator.api.pages.parts import Paged, Parts
 from actuator.api.pages.route import PageRoute
 from actuator.api.pages.showing import page
-from actuator.api.pages.sight import Seen
+from actuator.api.pages.sight import NOT_SEEN
 from actuator.api.services import Services, Wired
 from actuator.policy.jobs import TERMINAL, Job, JobState
 
@@ -21,8 +22,6 @@ _SHOWN = 15
 _MOST = 500
 _MOST_RUNNING, _MOST_QUEUED = 40, 10
 _AT_WORK = frozenset(JobState) - TERMINAL - {JobState.QUEUED}
-_OLD_SECONDS = 15.0
-"""A look that is older is said to be."""
 
 Ended = Annotated[int, Query(ge=1, le=_MOST)]
 
@@ -62,11 +61,11 @@ async def overview_facts(services: Services, parts: Parts, *, ended: int, patien
     now, names = services.clock(), names_of(seen)
     running = [job_card(job, names, now) for job in kept.running]
     over = [job_card(job, names, now) for job in kept.ended[:ended]]
-    drawn, measured = (None, 0) if seen is None else total_watts(seen.answer)
+    drawn, measured = (None, 0) if seen is None else total_watts(seen)
     return {
-        "nodes": None if seen is None else node_cards(seen.answer, kept.running),
-        "quorate": None if seen is None else seen.answer.quorate,
-        "trouble": _trouble(seen),
+        "nodes": None if seen is None else node_cards(seen, kept.running),
+        "quorate": None if seen is None else seen.quorate,
+        "trouble": NOT_SEEN if seen is None else seen.error,
         "drawn": drawn,
         "measured": measured,
         "running": running,
@@ -82,9 +81,9 @@ async def overview_facts(services: Services, parts: Parts, *, ended: int, patien
     }
 
 
-def names_of(seen: Seen | None) -> Names:
+def names_of(seen: NodesAnswer | None) -> Names:
     """Return the guests' names, as far as the newest look told them."""
-    return {} if seen is None else {guest.vmid: guest.name for node in seen.answer.nodes for guest in node.guests}
+    return {} if seen is None else {guest.vmid: guest.name for node in seen.nodes for guest in node.guests}
 
 
 def _kept(services: Services, ended: int) -> _Kept:
@@ -94,16 +93,6 @@ def _kept(services: Services, ended: int) -> _Kept:
     running = [*at_work, *store.jobs(limit=_MOST_QUEUED, states=[JobState.QUEUED])]
     # One more than is shown tells that there are more.
     return _Kept(running, store.live_count(), store.ended_jobs(ended + 1), store.paused())
-
-
-def _trouble(seen: Seen | None) -> str | None:
-    if seen is None:
-        return "Proxmox has not answered yet; what it tells of the nodes will show here as soon as it does."
-    if seen.answer.error is not None:
-        return seen.answer.error
-    if seen.age_seconds > _OLD_SECONDS:
-        return f"Proxmox has not answered for {seen.age_seconds:.0f} s; the nodes are shown as they were then."
-    return None
 
 
 def _said(running: list[JobCard], over: list[JobCard]) -> str:

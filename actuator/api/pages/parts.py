@@ -27,6 +27,7 @@ class Parts:
         look_patience: How long a page that is opened waits for a look at the nodes, in seconds.
         poll_seconds: How often a page that is watched looks for news.
         beat_seconds: How often such a page hears from us at least.
+        send_seconds: How long a browser may take nothing of what it is sent, before it is given up.
         watching: Pages that are watched at present.
     """
 
@@ -36,6 +37,7 @@ class Parts:
     look_patience: float = 2.0
     poll_seconds: float = 0.5
     beat_seconds: float = 5.0
+    send_seconds: float = 30.0
     watching: int = 0
     _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_THREADS))
 

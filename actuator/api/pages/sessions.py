@@ -19,6 +19,9 @@ _LIFETIME_SECONDS = 12 * 3600.0
 MOST_SESSIONS: Final = 256
 """Sessions at a time; only who has a token can begin one, and the one begun first makes room."""
 
+MOST_OF_A_TOKEN: Final = 32
+"""Of those, so that a token that may only look cannot push out whoever may operate."""
+
 _KEY_BYTES = 32
 
 
@@ -73,6 +76,9 @@ class Sessions:
         """Begin one for whoever presented this token; returns its key, which only the browser keeps."""
         key = secrets.token_urlsafe(_KEY_BYTES)
         with self._lock:
+            same = [kept for kept, session in self._sessions.items() if session.token_digest == token_digest]
+            if len(same) >= MOST_OF_A_TOKEN:
+                del self._sessions[same[0]]
             self._sessions[_kept(key)] = Session(token_digest, self._clock() + _LIFETIME_SECONDS)
             if len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)

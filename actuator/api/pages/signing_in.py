@@ -11,7 +11,7 @@ from actuator.api.gate import require
 from actuator.api.pages import cookie
 from actuator.api.pages.entrance import SIGN_IN, recognised
 from actuator.api.pages.forms import fields_of
-from actuator.api.pages.parts import Paged
+from actuator.api.pages.parts import Paged, Parts
 from actuator.api.pages.route import PageRoute
 from actuator.api.pages.showing import page
 from actuator.api.problems import Refused
@@ -47,6 +47,7 @@ async def sign_in(request: Request, services: Wired, parts: Paged) -> Response:
     except Refused as refusal:
         services.refusals.note(request, refusal.status, refusal.problem.message)
         return _asked_again(to, refusal)
+    _end_any(request, parts)
     log.info("page.signed_in", requested_by=holder.name, peer=peer)
     answer = RedirectResponse(to, status_code=303)
     cookie.put(answer, request, parts.sessions.begin(presented(token or "")), parts.sessions.lifetime_seconds)
@@ -57,11 +58,15 @@ async def sign_in(request: Request, services: Wired, parts: Paged) -> Response:
 async def sign_out(request: Request, parts: Paged) -> Response:
     """End the session of this browser; whoever has none is as well served."""
     await fields_of(request)
-    if (key := cookie.key_of(request)) is not None:
-        parts.sessions.end(key)
+    _end_any(request, parts)
     answer = RedirectResponse(SIGN_IN, status_code=303)
     cookie.take_back(answer, request)
     return answer
+
+
+def _end_any(request: Request, parts: Parts) -> None:
+    if (key := cookie.key_of(request)) is not None:
+        parts.sessions.end(key)
 
 
 def _asked_again(to: str, refusal: Refused) -> HTMLResponse:

@@ -16,6 +16,8 @@ document.addEventListener("visibilitychange", () => (document.hidden ? leave() :
 
 function follow() {
   if (stream !== null) return;
+  if (pulse.className === "live") tell("As it was; looking for news", "");
+  stay();
   stream = new EventSource(live.dataset.stream);
   stream.addEventListener("page", (event) => show(JSON.parse(event.data)));
   stream.addEventListener("beat", heard);
@@ -24,6 +26,7 @@ function follow() {
   stream.addEventListener("error", () => {
     // The browser tries again by itself, unless it was answered that there is nothing to follow.
     const ended = stream !== null && stream.readyState === EventSource.CLOSED;
+    if (ended) clearTimeout(silence);
     tell(ended ? "This page is not kept up to date any more: reload it." : "The actuator is not heard; trying again.", "lost");
   });
 }

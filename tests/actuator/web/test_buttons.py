@@ -9,9 +9,10 @@ from actuator.errors import ProxmoxUnreachable
 from actuator.policy.audit import AuditEvent
 from actuator.policy.jobs import Checkpoint, JobState, MoveWatts
 from actuator.policy.orders import Action
+from actuator.policy.rules import Mode
 from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
-from tests.actuator.web.visits import Read, Visitor
+from tests.actuator.web.visits import Read, Visitor, parts
 
 if TYPE_CHECKING:
     from tests.actuator.api.world import World
@@ -77,7 +78,17 @@ def test_wake_and_trust(world: World, operator: Visitor) -> None:
     [job] = world.store.jobs()
 
     assert (job.order.action, job.order.requested_by) == (Action.WAKE, "only-operates")
-    assert "Node pve is being woken." in Read(answer.text).text
+    assert "Accepted: node pve is to be awake. Its job tells what becomes of that." in Read(answer.text).text
+
+
+def test_no_wake_is_promised(world: World, operator: Visitor) -> None:
+    """In observe nothing is woken: the page says that the order was taken, and no more."""
+    world.rules = replace(world.rules, mode=Mode.OBSERVE, wakeable=frozenset({"pve"}))
+    world.app.state.services.intake.adopt(world.rules)
+    text = Read(operator.press("/nodes/pve/wake").text).text
+
+    assert "Accepted: node pve is to be awake." in text
+    assert "woken" not in text.partition("Overview Drawn now")[0]
 
 
 def test_a_move_is_planned_and_then_done(world: World, operator: Visitor) -> None:
@@ -150,6 +161,28 @@ def test_a_plan_without_proxmox(world: World, operator: Visitor) -> None:
     assert answer.status_code == 503
     assert "Proxmox cannot be asked: no connection to Proxmox." in Read(answer.text).text
     assert "No guest can be chosen" in Read(answer.text).text
+
+
+def test_what_is_no_number_at_all(world: World, operator: Visitor) -> None:
+    """A form with more digits than any number has is told so, as any other that is wrong."""
+    [form] = [
+        form for form in operator.open("/move?vmid=100").forms if form.method == "post" and form.action == "/move"
+    ]
+    answer = operator.client.post("/move", data=form.fields | {"vmid": "9" * 5000})
+
+    assert answer.status_code == 422
+    assert "is not the number of one" in Read(answer.text).text
+    assert world.store.jobs() == []
+
+
+def test_no_guest_is_denied_before_anybody_looked(world: World, operator: Visitor) -> None:
+    """While Proxmox hangs nothing can be chosen, and the page does not say that there is nothing."""
+    world.cluster = None
+    parts(world).look_patience = 0.01
+    text = operator.open("/move").text
+
+    assert "none is known now" in text
+    assert "there is none" not in text
 
 
 def test_a_job_has_its_history(world: World, operator: Visitor) -> None:

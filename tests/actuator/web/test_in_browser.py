@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from actuator.auth import Tokens
-from actuator.policy.jobs import JobState
+from actuator.errors import ProxmoxUnreachable
+from actuator.policy.jobs import Failure, JobState
 from deploy.lab.browser import browser
+from tests.actuator.adapters.stores import quarantine
 from tests.actuator.api.test_jobs import begin
 from tests.actuator.api.world import OPERATE_TOKEN, TOKENS, World, served
 from tests.actuator.web.visits import HOSTILE
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 PATIENCE_MILLISECONDS = 30_000.0
+PHONE = 360
+"""CSS pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +138,52 @@ def test_without_a_script_everything_works(program: Browser, world: World) -> No
 
         assert page.url.endswith(f"/jobs/{job.id}")
         assert "Accepted" in page.inner_text("main")
+
+
+def test_a_page_that_is_looked_at_again_is_not_live_before_it_has_heard(program: Browser, world: World) -> None:
+    """Behind another tab a page follows nothing; back in front, with an actuator that hangs, it does not look alive."""
+    with opened(program, world) as page:
+        page.clock.install()
+        page.route(re.compile(r"/live\?"), lambda _: None)
+        for hidden in ("true", "false"):
+            page.evaluate(
+                f"() => {{ Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+                " document.dispatchEvent(new Event('visibilitychange')) }"
+            )
+
+        assert page.locator("#pulse.live").count() == 0
+        page.clock.fast_forward(60_000)
+
+        assert "silent" in page.inner_text("#pulse")
+
+
+def broken(page: Page) -> list[str]:
+    """What axe finds wrong with a page, and whether it is wider than a phone."""
+    rules = Axe().run(page).response["violations"]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return [f"{rule['id']}: {node['html']}" for rule in rules for node in rule["nodes"]] + ["wide"] * (width > PHONE)
+
+
+def test_everybody_can_use_what_is_seldom_seen(program: Browser, world: World) -> None:
+    """Trouble, refusals, failures and the reference, on a phone at night: axe finds nothing, nothing is too wide."""
+    quarantine(world.store, "pve3", "It did not join.", world.now)
+    job_id = begin(world, vmid=101, node="pve3", target_node="pve2")["id"]
+    world.lead(job_id, JobState.FAILED, failure=Failure.NEVER_WOKE)
+    found = {}
+    with opened(program, world, color_scheme="dark", viewport={"width": PHONE, "height": 740}) as page:
+        world.store.pause("maintenance of everything " * 10, world.now)
+        world.cluster = ProxmoxUnreachable(f"no connection to https://pve2.example.org:8006/{'long' * 30}")
+        page.locator("#trouble").wait_for()
+        found["overview"] = broken(page)
+        home = page.url
+        for path in (f"jobs/{job_id}", "move?vmid=7", "jobs/nothing", "docs"):
+            page.goto(home + path)
+            found[path] = broken(page)
+        page.context.clear_cookies()
+        page.goto(home)
+        page.locator("#token").fill("wrong")
+        page.keyboard.press("Enter")
+        page.locator("#problem").wait_for()
+        found["wrong token"] = broken(page)
+
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
-from contextlib import contextmanager
+import time
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from actuator.auth import Tokens, presented
 from actuator.policy.jobs import Checkpoint, JobState, Progress
@@ -110,6 +114,14 @@ def test_a_jobs_page_is_followed(world: World) -> None:
     assert "script" not in {tag for tag, _ in page.tags}
 
 
+def test_nothing_in_between_keeps_news_back(world: World) -> None:
+    """A proxy is told to hand on what it gets as it comes, and nobody to keep it."""
+    with watched(world) as stream:
+        assert stream.answer.headers["X-Accel-Buffering"] == "no"
+        assert stream.answer.headers["Cache-Control"] == "no-store"
+        assert stream.answer.headers["Content-Encoding"] is None
+
+
 def test_a_job_that_is_not_there(world: World) -> None:
     """There is nothing to follow, and the page is told so."""
     with watched(world, "/live?job=nothing") as stream:
@@ -148,6 +160,33 @@ def test_a_database_that_fails_is_told(world: World) -> None:
     assert "The database does not answer" in sentence
 
 
+def test_a_page_that_stands_still_hears_no_beat(world: World) -> None:
+    """A beat says that all is as it is shown; while the database fails, nobody knows that. The log tells it once."""
+    parts(world).beat_seconds = 0.0
+    with capture_logs() as logged, watched(world) as stream:
+        stream.until("pve2 on")
+        world.break_database()
+        while (event := stream.next()[0]) in {"page", "beat"}:
+            pass
+
+        assert [event, *(stream.next()[0] for _ in range(3))] == ["trouble"] * 4
+    assert [line["event"] for line in logged].count("page.interrupted") == 1
+
+
+def test_a_reader_that_takes_nothing_makes_room(world: World) -> None:
+    """A browser that was stopped keeps its connection open; it is given up, as one that went away would be."""
+    parts(world).send_seconds = 0.1
+    job_id = begin(world)["id"]
+    with watched(world, f"/live?job={job_id}") as stream:
+        stream.until("queued")
+        deadline = time.monotonic() + 30
+        for number in itertools.count():
+            if not parts(world).watching:
+                break
+            assert time.monotonic() < deadline, "still counted"
+            world.lead(job_id, JobState.PREFLIGHT, message=f"{number} ".ljust(1_000_000, "."))
+
+
 def test_streams_are_bounded(world: World, operator: Visitor) -> None:
     """Some dozens of pages are watched at a time; one more is told to be loaded again, and hangs up nobody."""
     parts(world).watching = 32
@@ -155,6 +194,19 @@ def test_streams_are_bounded(world: World, operator: Visitor) -> None:
 
     assert answer.status_code == 503
     assert "watched already" in Read(answer.text).text
+
+
+def test_streams_that_begin_at_once_are_bounded(world: World) -> None:
+    """The bound holds for those that come together, as after a restart, when all browsers call again."""
+    key = parts(world).sessions.begin(presented(OPERATE_TOKEN))
+    with served(world) as (host, port), ExitStack() as opened:
+        for connection in (calls := [http.client.HTTPConnection(host, port, timeout=30) for _ in range(64)]):
+            opened.callback(connection.close)
+            connection.connect()
+        for connection in calls:
+            connection.request("GET", "/live", headers={"Cookie": f"wattshift-{port}={key}"})
+
+        assert Counter(connection.getresponse().status for connection in calls) == {200: 32, 503: 32}
 
 
 def test_a_reader_that_leaves_makes_room(world: World) -> None:

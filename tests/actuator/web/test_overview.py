@@ -82,8 +82,22 @@ def test_while_proxmox_hangs_the_page_opens(world: World, operator: Visitor) -> 
     begin(world)
     page = operator.open()
 
-    assert "Proxmox has not answered yet" in page.text
+    assert "The nodes are being looked at" in page.text
     assert "Guest 100 from pve2 to pve" in page.text
+
+
+def test_what_was_seen_long_ago_is_not_shown_as_the_present(world: World, operator: Visitor) -> None:
+    """Nobody looked while no page was open: what was seen the night before is not what is, and nobody is to blame."""
+    operator.open()
+    world.now += 8 * 3600
+    world.cluster = None
+    parts(world).look_patience = 0.01
+    page = operator.open()
+
+    assert "Drawn now unknown no look yet" in page.text
+    assert "Cluster unknown" in page.text
+    assert "The nodes are being looked at" in page.text
+    assert not re.search(r"\d W", page.text)
 
 
 def test_without_a_database(world: World, operator: Visitor) -> None:

@@ -74,6 +74,15 @@ def test_guessing_is_slowed_down(world: World) -> None:
     assert "wait" in Read(answer.text).text
 
 
+def test_signing_in_again_ends_the_session_before(world: World, operator: Visitor) -> None:
+    """Whoever kept the earlier key has nothing any more: a browser has one session."""
+    key = operator.client.cookies[NAME]
+    operator.sign_in(READ_TOKEN)
+
+    assert parts(world).sessions.find(key) is None
+    assert "who may look" in operator.open().text
+
+
 def test_signing_in_leads_nowhere_else(world: World) -> None:
     """Only pages of ours are gone on to."""
     visitor = Visitor(world)
@@ -147,11 +156,21 @@ def test_whoever_is_signed_in_is_not_asked_again(operator: Visitor) -> None:
 def test_sessions_are_bounded() -> None:
     """However many are begun, some hundreds are kept: the oldest makes room."""
     sessions = Sessions(clock=lambda: 0.0)
-    keys = [sessions.begin(b"digest") for _ in range(257)]
+    keys = [sessions.begin(b"digest %d" % (number // 32)) for number in range(257)]
 
     assert sessions.find(keys[0]) is None
     assert sessions.find(keys[1]) is not None
     assert sessions.find(keys[256]) is not None
+
+
+def test_a_token_pushes_out_its_own_sessions_alone() -> None:
+    """Whoever may only look can begin as many as they like: the session of somebody who may operate stays."""
+    sessions = Sessions(clock=lambda: 0.0)
+    operators = sessions.begin(b"operates")
+    lookers = [sessions.begin(b"looks") for _ in range(300)]
+
+    assert sessions.find(operators) is not None
+    assert [sessions.find(key) is not None for key in lookers] == [False] * 268 + [True] * 32
 
 
 def test_a_notice_is_told_once(world: World) -> None:
