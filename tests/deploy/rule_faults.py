@@ -149,6 +149,23 @@ FAULTS: dict[str, dict[str, dict[str, tuple[str, str, str]]]] = {
         },
     },
     "wattshift.yml": {
+        "one of a pair that does not answer fires after five minutes, and not once the other is down too": {
+            "one of a pair is missed only when both are": (
+                "wattshift.yml",
+                'up{job="wattshift-actuator"} == 0 and on () (up{job="wattshift-actuator"} == 1)',
+                'up{job="wattshift-actuator"} == 0 unless on () (up{job="wattshift-actuator"} == 1)',
+            ),
+            "the last of a pair is two pages": (
+                "wattshift.yml",
+                'up{job="wattshift-actuator"} == 0 and on () (up{job="wattshift-actuator"} == 1)',
+                'up{job="wattshift-actuator"} == 0',
+            ),
+            "any that does not answer is an actuator": (
+                "wattshift.yml",
+                'up{job="wattshift-actuator"} == 0 and on ()',
+                "up == 0 and on ()",
+            ),
+        },
         "failures during a restart of the actuator still fire": {
             "a migration's first failure alone fires": (
                 "wattshift.yml",

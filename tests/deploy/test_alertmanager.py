@@ -31,6 +31,7 @@ ROUTES: list[tuple[tuple[str, ...], str]] = [
     (("alertname=WattshiftPowerRising", "severity=warning", "threshold_of=pve2"), "people"),
     (("alertname=WattshiftSourceStale", "severity=warning", "instance=pve2:19100", "source=dcmi"), "people"),
     (("alertname=WattshiftActuatorDown", "severity=critical"), "people"),
+    (("alertname=WattshiftStandbyDown", "severity=warning", "instance=b:19093"), "people"),
     (("alertname=WattshiftExporterDown", "severity=warning", "instance=pve2:19100"), "people"),
     (("alertname=WattshiftSourceDown", "severity=warning", "instance=pve2:19100"), "people"),
     (("alertname=WattshiftThresholdUnmeasured", "severity=warning", "threshold_of=pve2"), "people"),
