@@ -98,7 +98,7 @@ def hands(userlands: Userlands, wheels: Path, tmp_path_factory: pytest.TempPathF
         node.path("/srv/state.json").write_text(json.dumps(NOBODY))
         node.path("/etc/pve").mkdir()
         trustme.CA().cert_pem.write_to_path(node.path("/etc/pve/pve-root-ca.pem"))
-        control.path("/etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /srv/wheels\n")
+        control.path("/etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /srv/wheels\n[install]\nno-compile = true\n")
         control.path("/srv/wheels").mkdir()
         for wheel in wheels.iterdir():
             control.path(f"/srv/wheels/{wheel.name}").write_bytes(wheel.read_bytes())
