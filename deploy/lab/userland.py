@@ -35,6 +35,8 @@ _CONTROL = (
     "procps",  # on every Debian that an installer made; units reload by its kill
     *("python3-venv", "ca-certificates", "curl", "openssl", "sqlite3", "prometheus", "prometheus-alertmanager"),
 )
+# Whoever wants them starts them: no node runs them, and Alertmanager as Debian sets it up fails without a network.
+_SERVICES = ("prometheus", "prometheus-alertmanager")
 _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 
@@ -91,6 +93,7 @@ class Userlands:
                 "--format=directory",
                 f"--keyring={keyring.resolve() / _KEYRING}",
                 f"--include={','.join(packages)}",
+                *(f'--customize-hook=chroot "$1" systemctl disable {name}' for name in _SERVICES if name in packages),
                 *(f"--aptopt={line}" for line in run(["apt-config", "dump"]).splitlines() if _is_way(line)),
                 release,
                 str(folder),
