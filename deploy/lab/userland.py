@@ -23,29 +23,33 @@ if TYPE_CHECKING:
 RELEASES = ("bookworm", "trixie")
 """Debian 12 and 13: what Proxmox VE 8 and 9 stand on."""
 
-CONTROL = "control"
-"""Debian 12 with everything that the documentation has apt install, for a node as for the machine that is always on."""
+CONTROL = RELEASES[0]
+"""The one with everything that the documentation has apt install, for a node as for the machine that is always on.
+
+Its nodes have it too, since a system of its own would take another minute to make; those of the other release do not.
+"""
 
 # What every node has, and what the exporter's package depends on and recommends, each in the release's own version.
 _NODE = ("systemd", "udev", "python3", "python3-prometheus-client", "ipmitool", "powerstat")
 _CONTROL = (
-    *_NODE,
     "procps",  # on every Debian that an installer made; units reload by its kill
     *("python3-venv", "ca-certificates", "curl", "openssl", "sqlite3", "prometheus", "prometheus-alertmanager"),
 )
+# Whoever wants them starts them: no node runs them, and Alertmanager as Debian sets it up fails without a network.
+_SERVICES = ("prometheus", "prometheus-alertmanager")
 _KEYRING = "usr/share/keyrings/debian-archive-keyring.gpg"
 _SOURCES = "$(CREATED_BY) $(ORIGIN) $(COMPONENT) $(RELEASE) $(SITE)"
 
 
 @dataclass(frozen=True, slots=True)
 class Userlands:
-    """Makes each system once, below ``root``."""
+    """Makes each release once, below ``root``."""
 
     root: Path
     toolbox: Toolbox
 
     def find(self, release: str) -> Path:
-        """Return the folder with a release's, or `CONTROL`'s, root file system, made first if need be.
+        """Return the folder with a release's root file system, made first if need be.
 
         All releases are made at once: whoever needs one will need the others, and each keeps one processor busy.
 
@@ -56,8 +60,6 @@ class Userlands:
             message = f"Only root can unpack Debian's {release} as a system of its own: run this as root."
             raise DebianError(message)
         self.root.mkdir(parents=True, exist_ok=True)
-        if release == CONTROL:
-            return self._ensure(CONTROL)
         with ThreadPoolExecutor() as pool:
             return dict(zip(RELEASES, pool.map(self._ensure, RELEASES), strict=True))[release]
 
@@ -66,10 +68,10 @@ class Userlands:
         # apt's lists name every release that the machine's sources do, so one set of them is enough.
         return self.root / ".apt"
 
-    def _ensure(self, name: str) -> Path:
-        folder, stamp = self.root / name, self.root / f"{name}.packages"
-        release, packages = (RELEASES[0], _CONTROL) if name == CONTROL else (name, _NODE)
-        with FolderLock(self.root / f".{name}.lock"):
+    def _ensure(self, release: str) -> Path:
+        folder, stamp = self.root / release, self.root / f"{release}.packages"
+        packages = (*_NODE, *_CONTROL) if release == CONTROL else _NODE
+        with FolderLock(self.root / f".{release}.lock"):
             if not stamp.exists() or stamp.read_text() != " ".join(packages):
                 stamp.unlink(missing_ok=True)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -92,6 +94,7 @@ class Userlands:
                 "--dpkgopt=force-unsafe-io",  # waiting for the disk at each file takes as long as all the rest
                 f"--keyring={keyring.resolve() / _KEYRING}",
                 f"--include={','.join(packages)}",
+                *(f'--customize-hook=chroot "$1" systemctl disable {name}' for name in _SERVICES if name in packages),
                 *(f"--aptopt={line}" for line in run(["apt-config", "dump"]).splitlines() if _is_way(line)),
                 release,
                 str(folder),

@@ -25,8 +25,14 @@ def page() -> str:
     """Return the page."""
     commands = list(_commands(make_parser()))
     calling = next(group for group in map(_called, commands) if group)
-    shared = f"## Where the actuator is\n\nOf `jobs`, `plan`, `wake` and `healthy`, which call it.\n\n{_table(calling)}"
+    *callers, last = [code(parser.prog.split()[-1]) for parser in commands if _called(parser) and _top(parser)]
+    shared = f"## Where the actuator is\n\nOf {', '.join(callers)} and {last}, which call it.\n\n{_table(calling)}"
     return "\n".join([_HEAD, shared, *(_command(parser) for parser in commands)])
+
+
+def _top(parser: argparse.ArgumentParser) -> bool:
+    """Tell a command from those of a command."""
+    return len(parser.prog.split()) == len(("wattshift-actuator", "COMMAND"))
 
 
 def _called(parser: argparse.ArgumentParser) -> list[argparse.Action]:

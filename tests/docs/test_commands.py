@@ -34,6 +34,8 @@ pytestmark = [pytest.mark.xdist_group("debian-control"), pytest.mark.timeout(600
 SOURCE = "/opt/wattshift-src"
 PVEUM = ROOT / "tests" / "deploy" / "fake_pveum.py"
 SECRET = "0b5d3a0e-7f6c-4d6e-9a53-2f6d0d3b1c11"
+# Not compiled beforehand: Python compiles what is used.
+PIP = "[global]\nno-index = true\nfind-links = /srv/wheels\n[install]\nno-compile = true\n"
 ROOTS_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Alertmanager waits a second for more alerts of the group.
 HEARD = """
@@ -98,7 +100,8 @@ def hands(userlands: Userlands, wheels: Path, tmp_path_factory: pytest.TempPathF
         node.path("/srv/state.json").write_text(json.dumps(NOBODY))
         node.path("/etc/pve").mkdir()
         trustme.CA().cert_pem.write_to_path(node.path("/etc/pve/pve-root-ca.pem"))
-        control.path("/etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /srv/wheels\n")
+        control.do("systemctl", "enable", "prometheus", "prometheus-alertmanager")  # as apt does
+        control.path("/etc/pip.conf").write_text(PIP)
         control.path("/srv/wheels").mkdir()
         for wheel in wheels.iterdir():
             control.path(f"/srv/wheels/{wheel.name}").write_bytes(wheel.read_bytes())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from actuator.cli import make_parser
 from deploy.reference.docstrings import Undocumented, meaning, members
 from deploy.reference.pages import FOLDER, pages
 
@@ -50,6 +53,17 @@ def test_a_key_of_every_part_is_there(written: dict[str, str]) -> None:
     assert [
         row for row in rows if row.startswith("| `tokens[].scopes` | list: one of `alert`, `read`, `operate` | req")
     ]
+
+
+def test_every_command_that_calls_an_actuator_is_told(written: dict[str, str]) -> None:
+    """Those that take the flag ``--url``, and no other."""
+    told = re.search(r"## Where the actuator is\n\nOf (.*), which call it", written["flags.md"])
+    commands = next(action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    calling = {name for name, parser in commands.choices.items() if "--url" in parser.format_help()}
+
+    assert told
+    assert calling
+    assert set(re.findall(r"`([a-z-]+)`", told[1])) == calling
 
 
 def test_no_place_of_this_machine_is_in_a_page(written: dict[str, str]) -> None:
