@@ -32,7 +32,7 @@ def old(database: str, request: pytest.FixtureRequest) -> str:
             connection.executescript((DUMPS / "version-1.sqlite.sql").read_text())
         return database
     server: Postgresql = request.getfixturevalue("postgresql")
-    schema = database.rpartition("search_path%3D")[2]
+    schema = database.rpartition("search_path%3D")[2].partition("%20")[0]
     with server.admin() as connection:
         connection.execute(f"SET search_path = {schema}".encode())
         connection.execute((DUMPS / "version-1.postgresql.sql").read_bytes())

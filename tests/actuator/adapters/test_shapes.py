@@ -30,6 +30,7 @@ def test_the_recorded_cluster() -> None:
         memory_bytes=12_000_000_000,
         max_memory_bytes=32_000_000_000,
         address="127.0.0.1",
+        uptime_seconds=100_000,
     )
     assert cluster.nodes["pve2"] == Node("pve2", online=False, address="127.0.0.2")
     assert cluster.nodes["pve4"] == Node("pve4", online=True, address="10.255.255.1")
