@@ -7,7 +7,6 @@ their first read on, so a decision is taken and written with no other writer in 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from actuator.adapters.postgresql import PostgresqlServer, open_server, prepare_session
 from actuator.adapters.sqlite_file import SqliteFile, open_file
+from actuator.adapters.turn import Turn
 from actuator.errors import ConfigurationError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Database:
         server = engine.dialect.name == "postgresql"
         self._special: Special = PostgresqlServer(engine) if server else SqliteFile(engine)
         # SQLite lets waiting writers poll with growing pauses; a queue of our own threads costs none.
-        self._turn = threading.Lock()
+        self._turn = Turn()
         self._patience = engine.pool.timeout()  # type: ignore[attr-defined]  # a QueuePool, by open_engine
         self.newest_write_failed = False
 
