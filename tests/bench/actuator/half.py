@@ -30,7 +30,7 @@ _NEVER = (3600.0, 3600.0)
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured; moves are of each pair and in each round, as are reactions and rates in each."""
+    """How much is measured; moves are of each pair that moves and in each round, as are reactions and rates in each."""
 
     rounds: int
     moves: int
@@ -45,7 +45,7 @@ class Effort:
 
 FULL = Effort(
     rounds=3,
-    moves=5,
+    moves=10,
     reactions=60,
     rate_rounds=4,
     rates=100,
@@ -55,7 +55,7 @@ FULL = Effort(
     decisions=11,
 )
 QUICK = Effort(
-    rounds=1, moves=2, reactions=30, rate_rounds=2, rates=40, storm=1000, pile=100, sizes=(2, 10, 100), decisions=5
+    rounds=1, moves=4, reactions=30, rate_rounds=2, rates=40, storm=1000, pile=100, sizes=(2, 10, 100), decisions=5
 )
 
 

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from tests.bench.actuator.programs import Side
 
 _BUDGET_SECONDS = 1.5
+_AT_A_TIME = 2  # limits.parallel, as shipped
 _WHAT = "target truly ready → migration asked for"
 
 
 def of_actuator(side: Side, cluster: Cluster, moves: int) -> list[float]:
-    """Return the seconds of so many moves of each pair's guest, all pairs side by side."""
+    """Return the seconds of so many moves of a pair's guest, of as many pairs side by side as is shipped."""
 
     def work(pair: Pair) -> list[float]:
         return [_move(side, cluster, pair) for _ in range(moves)]
 
-    with ThreadPoolExecutor(len(cluster.pairs)) as threads:
-        return [each for some in threads.map(work, cluster.pairs) for each in some]
+    with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        return [each for some in threads.map(work, cluster.pairs[:_AT_A_TIME]) for each in some]
 
 
 def _move(side: Side, cluster: Cluster, pair: Pair) -> float:
