@@ -31,6 +31,8 @@ _TOOLS: dict[str, tuple[tuple[str, ...], str]] = {
     "buildah": (("buildah",), "buildah"),
     "initdb": (("initdb",), "postgresql-15"),
     "postgres": (("postgres",), "postgresql-15"),
+    "pg_dump": (("pg_dump",), "postgresql-client-15"),
+    "pg_restore": (("pg_restore",), "postgresql-client-15"),
     # What an operator looks through; Debian's own wrapper of it runs only where it is installed.
     "chromium": (("chromium-headless-shell", "chromium"), "chromium-headless-shell"),
     # What others measure the same with: make bench runs them beside the exporter.
