@@ -7,6 +7,7 @@
     ├── StoreUnavailable            an episode could not be persisted: the one cause of a 503
     ├── LeadershipLost              another process leads now; nothing may be written any more
     ├── GuestInFlight               a live job for this guest exists already
+    ├── NotAsked                    a request was held back at the last moment: surely not executed
     ├── CancelRequested             somebody cancelled the job before its migration was asked for
     ├── Temporary                   look again later; carries how much later
     │   ├── ProxmoxUnreachable      surely not executed: no connection, or 595
@@ -46,6 +47,10 @@ class GuestInFlight(WattshiftError):
     def __init__(self, vmid: int) -> None:
         super().__init__(f"guest {vmid} has a live job already")
         self.vmid = vmid
+
+
+class NotAsked(WattshiftError):
+    """Whoever had the last word held the request back, and nothing was sent."""
 
 
 class CancelRequested(WattshiftError):

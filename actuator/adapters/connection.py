@@ -12,7 +12,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from actuator.adapters.answers import error_of, not_understood
 from actuator.adapters.deadline import Overdue, within
-from actuator.errors import ProxmoxAmbiguous, ProxmoxUnreachable
+from actuator.errors import NotAsked, ProxmoxAmbiguous, ProxmoxUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,14 +76,31 @@ class Connection:
         except _Dropped as error:
             raise error.meaning from error
 
-    def post(self, path: tuple[str, ...], parameters: dict[str, str | int], timeout: float) -> object:
+    def post(
+        self,
+        path: tuple[str, ...],
+        parameters: dict[str, str | int],
+        timeout: float,
+        last_word: Callable[[], bool] | None = None,
+    ) -> object:
         """Change, over a new connection: on an old one a drop would leave open whether the request arrived.
 
+        With a last word the connection is opened by a look first (``GET /version``), so that between the word and the
+        request lies nothing that waits, neither for the network nor for another's processor.
+
         Raises:
+            NotAsked: The last word was no.
             Temporary: As `error_of` and the state of the network tell.
             Permanent: As `error_of` tells.
         """
         self.close()
+        if last_word is not None:
+            try:
+                self.get(("version",), {}, self._connect_timeout)
+            except ProxmoxAmbiguous as error:  # of the look alone: the request was surely not sent
+                raise ProxmoxUnreachable(str(error)) from error
+            if not last_word():
+                raise NotAsked("it was held back at the last moment")
         try:
             return self._send("POST", path, parameters, timeout)
         except _Dropped as error:

@@ -83,16 +83,24 @@ class Endpoints:
             return answer
         raise word or failure or ProxmoxUnreachable("no endpoint")
 
-    def post(self, *path: str, not_by: str | None = None, **parameters: str | int) -> object:
+    def post(
+        self,
+        *path: str,
+        not_by: str | None = None,
+        last_word: Callable[[], bool] | None = None,
+        **parameters: str | int,
+    ) -> object:
         """Change something; asks the next endpoint only when this one surely did not take the request.
 
         Args:
             path: The parts of the API path.
             not_by: Given for a request that may as well be carried out twice, and that one node cannot: a part of the
                 reason by which that one refuses. Whatever an endpoint says then, the next one is asked.
+            last_word: Asked right before the request goes out, over a connection that is open by then.
             parameters: Of the form.
 
         Raises:
+            NotAsked: The last word was no.
             Temporary: As `error_of` and the state of the network tell.
             Permanent: As `error_of` tells.
         """
@@ -100,7 +108,7 @@ class Endpoints:
         word: Temporary | Permanent | None = None
         for index, connection in self._in_order():
             try:
-                answer = connection.post(path, parameters, self._access.call_timeout)
+                answer = connection.post(path, parameters, self._access.call_timeout, last_word)
             except ProxmoxUnreachable as error:
                 failure = failure or error
                 continue

@@ -165,6 +165,7 @@ class Proxmox:
         online: bool,
         local_disks: bool = False,
         conntrack_state: bool = False,
+        last_word: Callable[[], bool] | None = None,
     ) -> str:
         """Ask for a migration (``POST /nodes/{node}/qemu/{vmid}/migrate``).
 
@@ -175,6 +176,7 @@ class Proxmox:
             online: It runs, and goes on running.
             local_disks: Copy disks that only ``node`` holds.
             conntrack_state: Take connection tracking along; an error before PVE 9.0.
+            last_word: Asked right before the request goes out; by a no it stays (`NotAsked`).
 
         Returns:
             The UPID of the task that does it, or that asks HA to.
@@ -182,10 +184,20 @@ class Proxmox:
         more = {"with-local-disks": local_disks, "with-conntrack-state": conntrack_state}
         asked = {name: 1 for name, wanted in more.items() if wanted}
         path = ("nodes", node, "qemu", str(vmid), "migrate")
-        answer = self._endpoints.post(*path, not_by=None, target=target, online=1 if online else 0, **asked)
+        answer = self._endpoints.post(
+            *path, not_by=None, last_word=last_word, target=target, online=1 if online else 0, **asked
+        )
         return _upid(answer, vmid)
 
-    def migrate_container(self, node: str, vmid: int, target: str, *, shutdown_seconds: int) -> str:
+    def migrate_container(
+        self,
+        node: str,
+        vmid: int,
+        target: str,
+        *,
+        shutdown_seconds: int,
+        last_word: Callable[[], bool] | None = None,
+    ) -> str:
         """Ask for a container to be shut down, moved and started again (``POST /nodes/{node}/lxc/{vmid}/migrate``).
 
         Args:
@@ -193,13 +205,13 @@ class Proxmox:
             vmid: The container.
             target: Where to.
             shutdown_seconds: How long it may take to shut down.
+            last_word: As for `migrate`.
 
         Returns:
             The UPID of the task that does it, or that asks HA to.
         """
-        answer = self._endpoints.post(
-            "nodes", node, "lxc", str(vmid), "migrate", target=target, restart=1, timeout=shutdown_seconds
-        )
+        path = ("nodes", node, "lxc", str(vmid), "migrate")
+        answer = self._endpoints.post(*path, last_word=last_word, target=target, restart=1, timeout=shutdown_seconds)
         return _upid(answer, vmid)
 
     def migration_tasks(self, node: str, vmid: int) -> list[Task]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from actuator.errors import GuestLocked, ProxmoxDenied, ProxmoxRefused
+from actuator.errors import GuestLocked, NotAsked, ProxmoxDenied, ProxmoxRefused
 from actuator.policy.cluster import Node
 from actuator.policy.decide import at_migration
 from actuator.policy.jobs import Failure, JobState
@@ -139,9 +139,9 @@ def _asked(job: Job, guest: Guest, means: Means, now: float) -> StepResult:
         if (why := means.store.paused()) is not None:
             message = sentence(f"paused: {why}")
             return stay(job, means.timing.poll_seconds, None if job.message == message else message)
-        if not means.may_act():
-            return stay(job, means.timing.poll_seconds)
         upid = send()
+    except NotAsked:
+        return stay(job, means.timing.poll_seconds)
     except GuestLocked as error:
         # Perhaps by an earlier request of ours that is only now becoming a task: the next tick looks for it first.
         return _locked(job, sentence(str(error)), means, now)

@@ -32,7 +32,12 @@ def request(guest: Guest, target: str, means: Means) -> Callable[[], str] | Refu
     proxmox, rules = means.proxmox, means.rules
     if guest.container:
         return partial(
-            proxmox.migrate_container, guest.node, guest.vmid, target, shutdown_seconds=rules.restart_timeout_seconds
+            proxmox.migrate_container,
+            guest.node,
+            guest.vmid,
+            target,
+            shutdown_seconds=rules.restart_timeout_seconds,
+            last_word=means.may_act,
         )
     disks = _local_disks(guest, means)
     replicated = bool(disks) and proxmox.replicas(guest.node, guest.vmid).get(target, False)
@@ -47,6 +52,7 @@ def request(guest: Guest, target: str, means: Means) -> Callable[[], str] | Refu
         online=running,
         local_disks=bool(disks),
         conntrack_state=running and rules.conntrack_state and _takes_conntrack_state(guest.node, means),
+        last_word=means.may_act,
     )
 
 

@@ -21,6 +21,7 @@ from actuator.adapters.tasks import node_of
 from actuator.errors import (
     ConfigurationError,
     GuestLocked,
+    NotAsked,
     ProxmoxAmbiguous,
     ProxmoxDenied,
     ProxmoxNotReady,
@@ -460,6 +461,41 @@ def test_connections_are_kept_but_not_trusted_for_long(lab: Lab) -> None:
         proxmox.migrate("pve2", 100, "pve", online=True)
         assert relay.connections == 3
         proxmox.close()
+
+
+def test_the_last_word_comes_when_nothing_is_left_to_wait_for(lab: Lab) -> None:
+    """It is asked over the open connection that the request then takes; by a no nothing is sent."""
+    relay, connections, words = Relay(lab, "pve2"), list[int](), [True, False]
+
+    def last_word() -> bool:
+        connections.append(relay.connections)
+        return words.pop()
+
+    with listener(relay, lab.address("pve2")) as address:
+        access = ProxmoxAccess((address,), lab.token.id, lab.token.secret, verify=str(lab.ca_path))
+        proxmox = Proxmox(access)
+        proxmox.cluster()
+        with pytest.raises(NotAsked):
+            proxmox.migrate("pve2", 100, "pve", online=True, last_word=last_word)
+        assert asked(lab, "/migrate") == []
+        proxmox.migrate("pve2", 100, "pve", online=True, last_word=last_word)
+        proxmox.close()
+
+    assert asked(lab, "/migrate") == ["pve2"]
+    assert connections == [2, 3]
+    assert relay.connections == 3
+
+
+@pytest.mark.parametrize("fault", [Drop("GET", "/version", node="pve"), Hang("GET", "/version", node="pve")])
+def test_an_endpoint_that_fails_before_the_last_word(
+    lab: Lab, connect: Callable[..., Proxmox], fault: Drop | Hang
+) -> None:
+    """The request was surely not sent: the other endpoint is asked, once."""
+    lab.faults.add(fault)
+
+    connect("pve", "pve2", probe_timeout=0.5).migrate("pve2", 100, "pve", online=True, last_word=lambda: True)
+
+    assert asked(lab, "/migrate") == ["pve2"]
 
 
 def test_each_thread_has_its_own_connection(lab: Lab, connect: Callable[..., Proxmox]) -> None:
